@@ -1,0 +1,131 @@
+"""The bundled embedder: a vector for every token of a vocabulary, and nothing else to compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from mnemos.errors import EmbedderError
+
+DATA = Path(__file__).parent / "data"
+TOKENIZE_BATCH = 2048
+"""Texts tokenised at once: enough to keep the tokenizer busy, few enough to stay small in memory."""
+POOL_BATCH = 128
+"""Texts pooled at once: their token vectors fit in a processor's cache."""
+
+Tokens = NDArray[np.uint16]
+
+
+class StaticEmbedder:
+    """Embeds a text as the sum of its tokens' vectors, scaled to length 1.
+
+    The length of a token's vector is its weight: rare words are long and common ones short. Tokens outside the
+    vocabulary (`[UNK]`) are left out everywhere.
+    """
+
+    def __init__(self, name: str, tokenizer: Tokenizer, vectors: NDArray[np.float32]) -> None:
+        if tokenizer.get_vocab_size() != len(vectors):
+            raise EmbedderError(
+                f"{name}: {tokenizer.get_vocab_size()} tokens but {len(vectors)} vectors; reinstall mnemos"
+            )
+        self._name = name
+        self._tokenizer = tokenizer
+        self._unknown = tokenizer.token_to_id("[UNK]")
+        self.vectors = vectors
+        """One row per token of the vocabulary, as distilled: the length carries the token's weight."""
+
+    @classmethod
+    def load(cls, folder: Path) -> StaticEmbedder:
+        """Reads `tokenizer.json` and `vectors.npz` (int8 rows, a float32 scale for each) from a folder."""
+        try:
+            tokenizer = Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8"))
+            with np.load(folder / "vectors.npz") as table:
+                vectors = table["rows"] * table["scales"][:, None]
+                name = str(table["name"])
+        except (OSError, ValueError, KeyError) as error:
+            raise EmbedderError(f"no static embedder in {folder}: {error}; reinstall mnemos") from error
+        return cls(name, tokenizer, vectors)
+
+    @classmethod
+    def bundled(cls) -> StaticEmbedder:
+        """The embedder that ships with Mnemos; loaded at the first call and shared."""
+        return _bundled()
+
+    @property
+    def name(self) -> str:
+        """Model and version."""
+        return self._name
+
+    @property
+    def dim(self) -> int:
+        """How many numbers a vector has."""
+        return int(self.vectors.shape[1])
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
+        """The token ids of each text, whole, without special tokens and without unknown ones."""
+        return self.tokenize_with_unknown(texts)[0]
+
+    def tokenize_with_unknown(self, texts: Sequence[str]) -> tuple[list[Tokens], NDArray[np.float32]]:
+        """The known token ids of each text, and the share of its tokens that the vocabulary lacks."""
+        tokens: list[Tokens] = []
+        shares = [np.empty(0, dtype=np.float32)]
+        for start in range(0, len(texts), TOKENIZE_BATCH):
+            flat, lengths = self._ids(texts[start : start + TOKENIZE_BATCH])
+            known = flat != self._unknown
+            offsets = np.concatenate([[0], np.cumsum(lengths)])
+            kept = np.concatenate([[0], np.cumsum(known)])[offsets]
+            shares.append((1 - np.diff(kept) / np.maximum(lengths, 1)).astype(np.float32) * (lengths > 0))
+            tokens.extend(np.split(flat[known], kept[1:-1]))
+        return tokens, np.concatenate(shares, dtype=np.float32)
+
+    def _ids(self, texts: Sequence[str]) -> tuple[Tokens, NDArray[np.int64]]:
+        """All token ids of a batch end to end, and how many each text has."""
+        clean = [text if text.isascii() else _without_surrogates(text) for text in texts]
+        lists = [code.ids for code in self._tokenizer.encode_batch_fast(clean, add_special_tokens=False)]
+        lengths = np.array([len(ids) for ids in lists], dtype=np.int64)
+        flat = np.fromiter(chain.from_iterable(lists), dtype=np.uint16, count=int(lengths.sum()))
+        return flat, lengths
+
+    def count(self, text: str) -> int:
+        """How many tokens a text has, unknown ones included."""
+        return len(self._tokenizer.encode(_without_surrogates(text), add_special_tokens=False).ids)
+
+    def pool(self, tokens: Tokens, offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Sentence vectors of length 1; text `i` owns `tokens[offsets[i]:offsets[i + 1]]`.
+
+        A text without a known token gets a row of zeros, which is equally unlike everything.
+        """
+        counts = np.diff(offsets)
+        pooled = np.zeros((len(counts), self.dim), dtype=np.float32)
+        filled = np.flatnonzero(counts)
+        for start in range(0, len(filled), POOL_BATCH):
+            part = filled[start : start + POOL_BATCH]
+            first, last = int(offsets[part[0]]), int(offsets[part[-1] + 1])
+            pooled[part] = np.add.reduceat(self.vectors[tokens[first:last]], offsets[part] - first, axis=0)
+        norms = np.linalg.norm(pooled, axis=1, keepdims=True)
+        np.divide(pooled, norms, out=pooled, where=norms > 0)
+        return pooled
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row per text, of length 1, or zeros where no token is known."""
+        tokens = self.tokenize(texts)
+        offsets = np.zeros(len(tokens) + 1, dtype=np.int64)
+        np.cumsum([len(ids) for ids in tokens], out=offsets[1:])
+        flat = np.concatenate(tokens) if tokens else np.empty(0, dtype=np.uint16)
+        return self.pool(flat, offsets)
+
+
+def _without_surrogates(text: str) -> str:
+    """Half characters (left behind by broken UTF-8 or UTF-16) become replacement characters."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+@cache
+def _bundled() -> StaticEmbedder:
+    return StaticEmbedder.load(DATA)
