@@ -1,0 +1,225 @@
+"""Import a file into a memory: find the format, read it as a stream, add it in batches, say what was left out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from mnemos.errors import ImportFailed, InvalidInput
+from mnemos.io import jsonl
+from mnemos.io.formats import Match, match_format, read_items
+from mnemos.io.jsonl import Entry, Progress, Restored
+from mnemos.io.reading import Message, Options, Skipped, read_date_order
+from mnemos.io.source import Bundle, open_bundle
+from mnemos.records import Memory, Namespace
+from mnemos.times import Zone, read_zone
+
+BATCH = 1000
+"""Messages added, and made durable, at once."""
+MAX_REASONS = 60
+PLACES = 10
+"""How many places are named for each reason."""
+_TICK = 1 << 18
+
+
+class Target(Protocol):
+    """What messages are added to."""
+
+    def add(
+        self,
+        messages: list[Message],
+        /,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Namespace | None = None,
+    ) -> Sequence[Memory]:
+        """Store messages durably, in order; repeats are told by `is_new`."""
+        ...
+
+
+Restore = Callable[[Iterable[Entry]], Restored]
+"""Puts back the entries of an export, all of them or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import read, kept and left out."""
+
+    format: str
+    added: int = 0
+    repeated: int = 0
+    """Messages that were stored already."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """Why things were left out, and how many, most frequent first."""
+    places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each of these reasons, the first places in the file."""
+    first: datetime | None = None
+    last: datetime | None = None
+    sessions: int = 0
+
+
+class ImportStopped(ImportFailed):
+    """A file could be read only in part; what came before is kept, and `report` says what that is."""
+
+    def __init__(self, problem: str, report: ImportReport) -> None:
+        kept = f"{report.added:,} added, {report.repeated:,} already there"
+        super().__init__(f"{problem}; what was read before it is kept ({kept})")
+        self.problem = problem
+        self.report = report
+
+
+class _Scope(NamedTuple):
+    """Whose memory a message goes to."""
+
+    user_id: str | None = None
+    agent_id: str | None = None
+    namespace: Namespace | None = None
+
+
+class _Import:
+    """One import under way."""
+
+    def __init__(self, memory: Target, scope: _Scope, format_name: str) -> None:
+        self._memory = memory
+        self._scope = scope
+        self._format = format_name
+        self._waiting: dict[_Scope, list[Message]] = {}
+        self._count = 0
+        self._added = self._repeated = 0
+        self._skipped: Counter[str] = Counter()
+        self._places: dict[str, list[str]] = {}
+        self._sessions: set[tuple[Namespace, str]] = set()
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+
+    def take(self, item: Message | Skipped) -> None:
+        """One thing that a reader gave."""
+        if isinstance(item, Skipped):
+            self.skip(item)
+            return
+        own = item.pop("scope", None)
+        scope = _Scope(**own) if own and self._scope == _Scope() else self._scope
+        self._waiting.setdefault(scope, []).append(item)
+        self._count += 1
+        if self._count >= BATCH:
+            self.flush()
+
+    def skip(self, item: Skipped) -> None:
+        """Count something that was left out."""
+        reason = item.reason
+        if reason not in self._skipped and len(self._skipped) >= MAX_REASONS:
+            reason = "for another reason"
+        self._skipped[reason] += item.count
+        places = self._places.setdefault(reason, [])
+        if item.where and len(places) < PLACES:
+            places.append(item.where)
+
+    def flush(self) -> None:
+        """Add what waits."""
+        waiting, self._waiting, self._count = self._waiting, {}, 0
+        for scope, messages in waiting.items():
+            for memory in self._add(messages, scope):
+                self._note(memory)
+
+    def _add(self, messages: list[Message], scope: _Scope) -> Sequence[Memory]:
+        """Add a batch; without the messages that the store refuses, which are counted."""
+        while messages:
+            try:
+                return self._memory.add(messages, **scope._asdict())
+            except InvalidInput as error:
+                found = re.match(r"messages\[(\d+)\]\.?(.*)", error.field)
+                if found is None:
+                    raise
+                refused = messages.pop(int(found[1]))
+                self.skip(Skipped(f"{found[2]} {error.problem}".strip(), str(refused.get("source_id", ""))))
+        return []
+
+    def _note(self, memory: Memory) -> None:
+        self._added += memory.is_new
+        self._repeated += not memory.is_new
+        if memory.session_id is not None:
+            self._sessions.add((memory.namespace, memory.session_id))
+        moment = memory.happened_at
+        if moment is not None:
+            self._first = moment if self._first is None else min(self._first, moment)
+            self._last = moment if self._last is None else max(self._last, moment)
+
+    def report(self) -> ImportReport:
+        """What has been done so far."""
+        return ImportReport(
+            format=self._format,
+            added=self._added,
+            repeated=self._repeated,
+            skipped=dict(self._skipped.most_common()),
+            places={reason: tuple(places) for reason, places in self._places.items()},
+            first=self._first,
+            last=self._last,
+            sessions=len(self._sessions),
+        )
+
+
+def import_file(
+    memory: Target,
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    user_id: str | None = None,
+    agent_id: str | None = None,
+    namespace: Namespace | None = None,
+    timezone: Zone | None = None,
+    date_order: str | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+    restore: Restore | None = None,
+) -> ImportReport:
+    """Import a file, folder or .zip. Importing it again adds nothing.
+
+    `format` is found by content where it is not given. `timezone` is for times that name none, `date_order`
+    (`dmy`, `mdy`, `ymd`) for dates that could be read in two ways. `progress(read, total)` is called with bytes.
+    `strict` ends the import at the first bad line of plain messages, which are otherwise counted. `restore` puts back
+    the entries of Mnemos' own export. `ImportStopped` carries the report of what was kept.
+    """
+    options = Options(read_zone(timezone), read_date_order(date_order), strict)
+    scope = _Scope(user_id, agent_id, namespace)
+    with open_bundle(path) as bundle:
+        match = match_format(bundle, format)
+        if match.reader is None:
+            return _restore(bundle, match, scope, restore, progress)
+        return _import(_Import(memory, scope, match.name), bundle, match, options, progress)
+
+
+def _import(run: _Import, bundle: Bundle, match: Match, options: Options, progress: Progress | None) -> ImportReport:
+    bundle.expect(match.files)
+    told = 0
+    try:
+        for item in read_items(match, bundle, options):
+            run.take(item)
+            if progress is not None and bundle.meter.read - told >= _TICK:
+                told = bundle.meter.read
+                progress(told, bundle.meter.total)
+    except ImportFailed as error:
+        run.flush()
+        raise ImportStopped(str(error), run.report()) from error
+    run.flush()
+    if progress is not None:
+        progress(bundle.meter.total, bundle.meter.total)
+    return run.report()
+
+
+def _restore(
+    bundle: Bundle, match: Match, scope: _Scope, restore: Restore | None, progress: Progress | None
+) -> ImportReport:
+    if restore is None:
+        raise InvalidInput("format", "Mnemos' own export cannot be restored here", "open a store and import it there")
+    if scope != _Scope():
+        raise InvalidInput(
+            "namespace", "given for Mnemos' own export, which says whose each memory is", "leave the scope out"
+        )
+    result = restore(jsonl.read_export(bundle, match.files[0], progress))
+    return ImportReport(match.name, added=result.added, repeated=result.repeated)

@@ -1,0 +1,177 @@
+"""What an import reads from: one file, a folder or a .zip, opened as named streams that count what was read."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import IO
+
+from mnemos.errors import ImportFailed, InvalidInput
+
+HEAD_BYTES = 1 << 18
+"""How much of a file is looked at to tell what it is."""
+MAX_LINE = 1 << 26
+"""Characters in one line; a longer one is skipped, not loaded."""
+_BUFFER = 1 << 20
+_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"))
+_BOMS_16 = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
+
+
+@dataclass(slots=True)
+class Meter:
+    """Bytes read so far, of how many."""
+
+    read: int = 0
+    total: int = 0
+
+
+class _Counted(io.RawIOBase):
+    """A stream that adds what is read from it to a meter, and names itself when it is damaged."""
+
+    def __init__(self, stream: IO[bytes], name: str, meter: Meter | None) -> None:
+        self._stream = stream
+        self._name = name
+        self._meter = meter
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]  # any writable buffer
+        try:
+            data = self._stream.read(len(view))
+        except _DAMAGE as error:
+            raise ImportFailed(f"{self._name}: damaged after byte {self._read:,} ({error})") from error
+        view[: len(data)] = data
+        self._read += len(data)
+        if self._meter is not None:
+            self._meter.read += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+@dataclass
+class Bundle:
+    """The files of one export, by their path inside it, wherever they lie."""
+
+    path: Path
+    files: dict[str, int]
+    """Path inside the export, with `/`, to its size in bytes."""
+    archive: zipfile.ZipFile | None = None
+    meter: Meter = field(default_factory=Meter)
+    _heads: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def single(self) -> str | None:
+        """The one file's name, where the export is a plain file."""
+        return self.path.name if self.archive is None and self.path.is_file() else None
+
+    @property
+    def title(self) -> str:
+        """What the export is called: the name of its file or folder, without suffix."""
+        return self.path.stem if self.path.is_file() else self.path.name
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Say which files will be read, so that progress has a total."""
+        self.meter.total = sum(self.files[name] for name in names)
+
+    def stream(self, name: str, *, metered: bool = True) -> io.BufferedReader:
+        """A file's bytes."""
+        try:
+            raw = self._open(name)
+        except (*_DAMAGE, NotImplementedError, RuntimeError) as error:
+            # zipfile raises RuntimeError for a password and NotImplementedError for an unknown compression
+            raise ImportFailed(f"{name}: cannot be read ({error})") from error
+        return io.BufferedReader(_Counted(raw, name, self.meter if metered else None), _BUFFER)
+
+    def _open(self, name: str) -> IO[bytes]:
+        if self.archive is not None:
+            return self.archive.open(name)
+        return open(self.path if self.single else self.path / name, "rb")
+
+    def text(self, name: str, *, metered: bool = True) -> io.TextIOWrapper:
+        """A file's text: UTF-8, or what its byte order mark says; bytes that are neither become lone surrogates."""
+        stream = self.stream(name, metered=metered)
+        start = stream.peek(4)[:4]
+        encoding = next((name for bom, name in (*_BOMS, *_BOMS_16) if start.startswith(bom)), "utf-8")
+        errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
+        return io.TextIOWrapper(stream, encoding=encoding, errors=errors)
+
+    def head(self, name: str) -> str:
+        """The beginning of a file, to tell what it is."""
+        if name not in self._heads:
+            with self.text(name, metered=False) as text:
+                self._heads[name] = text.read(HEAD_BYTES)
+        return self._heads[name]
+
+    def close(self) -> None:
+        """Close the archive, if it is one."""
+        if self.archive is not None:
+            self.archive.close()
+
+    def __enter__(self) -> Bundle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_bundle(path: str | os.PathLike[str]) -> Bundle:
+    """Open a file, folder or .zip; `InvalidInput` where there is nothing to read."""
+    where = Path(path)
+    try:
+        if where.is_dir():
+            return Bundle(where, dict(_folder(where)))
+        if zipfile.is_zipfile(where):
+            archive = zipfile.ZipFile(where)
+            members = {i.filename: i.file_size for i in archive.infolist() if not i.is_dir()}
+            return Bundle(where, {name: size for name, size in members.items() if not _is_litter(name)}, archive)
+        with open(where, "rb"):
+            return Bundle(where, {where.name: where.stat().st_size})
+    except FileNotFoundError:
+        raise InvalidInput("path", f"there is no file or folder {str(path)[:200]!r}", "check its name") from None
+    except zipfile.BadZipFile as error:
+        raise ImportFailed(f"{where.name}: damaged .zip ({error}); download it again") from error
+    except (OSError, ValueError) as error:
+        raise InvalidInput("path", f"cannot be read ({error})", "check its name and its permissions") from error
+
+
+def _folder(root: Path) -> Iterator[tuple[str, int]]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(folder, name)
+            inside = file.relative_to(root).as_posix()
+            if not _is_litter(inside) and file.is_file():
+                yield inside, file.stat().st_size
+
+
+def _is_litter(name: str) -> bool:
+    """Hidden files, and what macOS adds to archives."""
+    return name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith(".")
+
+
+def lines(text: io.TextIOWrapper) -> Iterator[tuple[int, str | None]]:
+    """Numbered lines without their ends; None for one that is too long to be loaded."""
+    number = 0
+    while line := text.readline(MAX_LINE):
+        number += 1
+        if len(line) == MAX_LINE and not line.endswith("\n"):
+            while (rest := text.readline(MAX_LINE)) and not rest.endswith("\n"):
+                pass
+            yield number, None
+        else:
+            yield number, line.removesuffix("\n")
