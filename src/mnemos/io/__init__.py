@@ -2,7 +2,7 @@
 
 from mnemos.io.formats import FORMATS, detect_format
 from mnemos.io.importing import ImportReport, ImportStopped, import_file
-from mnemos.io.jsonl import ExportReport, export_entries
+from mnemos.io.jsonl import ExportReport, export_file
 
 __all__ = [
     "FORMATS",
@@ -10,6 +10,6 @@ __all__ = [
     "ImportReport",
     "ImportStopped",
     "detect_format",
-    "export_entries",
+    "export_file",
     "import_file",
 ]

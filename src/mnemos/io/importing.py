@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol
 from mnemos.errors import ImportFailed, InvalidInput
 from mnemos.io import jsonl
 from mnemos.io.formats import Match, match_format, read_items
-from mnemos.io.jsonl import Entry, Progress, Restored
+from mnemos.io.jsonl import Entry, Restored
+from mnemos.io.jsonl import Progress as Progress
 from mnemos.io.reading import Message, Options, Skipped, read_date_order
 from mnemos.io.source import Bundle, open_bundle
 from mnemos.records import Memory, Namespace

@@ -49,14 +49,6 @@ class Restored(Protocol):
         ...
 
 
-class Exporting(Protocol):
-    """A store that can give all its entries."""
-
-    def export_entries(self, namespaces: Sequence[Namespace] | None, /) -> Iterator[Entry]:
-        """Log entries, derived memories and links, in an order in which they can be restored."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class ExportReport:
     """What an export wrote."""
@@ -68,17 +60,19 @@ class ExportReport:
     """Where to; None for a stream."""
 
 
-def export_entries(
-    store: Exporting, target: str | os.PathLike[str] | IO[bytes], *, namespaces: Sequence[Namespace] | None = None
+def export_file(
+    entries: Iterable[Mapping[str, Any]],
+    target: str | os.PathLike[str] | IO[bytes],
+    *,
+    namespaces: Sequence[Namespace] | None = None,
 ) -> ExportReport:
-    """Write everything in these namespaces (in all of them for None) to a file or a binary stream.
+    """Write a store's entries to a file or a binary stream; `namespaces` says in the header what they were narrowed to.
 
     A file appears under its name only when it is complete and on disk.
     """
     header: Entry = {MARK: VERSION, "mnemos": __version__}
     if namespaces is not None:
         header["namespaces"] = [list(namespace) for namespace in namespaces]
-    entries = store.export_entries(namespaces)
     if not isinstance(target, str | os.PathLike):
         lines, size = _write(target, header, entries)
         return ExportReport(lines, size)
@@ -88,11 +82,11 @@ def export_entries(
     return ExportReport(lines, size, str(path))
 
 
-def _write(stream: IO[bytes], header: Entry, entries: Iterable[Entry]) -> tuple[int, int]:
+def _write(stream: IO[bytes], header: Entry, entries: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
     digest = hashlib.sha256()
     lines = size = 0
 
-    def write(value: Entry) -> None:
+    def write(value: Mapping[str, Any]) -> None:
         nonlocal size
         line = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         digest.update(line)
@@ -119,7 +113,6 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(name, 0o600)
         os.replace(name, path)
         done = True
     except OSError as error:
