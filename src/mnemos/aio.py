@@ -1,0 +1,38 @@
+"""Async twins: the sync method, run in a bounded pool of threads."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class HasExecutor(Protocol):
+    """Anything with a pool of threads."""
+
+    @property
+    def executor(self) -> Executor:
+        """The pool."""
+        ...
+
+
+S = TypeVar("S", bound=HasExecutor)
+
+
+def in_thread(
+    method: Callable[Concatenate[S, P], R],
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
+    """The async twin of a method: same arguments, same result, awaited."""
+
+    @functools.wraps(method)
+    async def twin(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        call = functools.partial(method, self, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self.executor, call)
+
+    twin.__doc__ = f"Async twin of `{method.__name__}`."
+    return twin

@@ -1,0 +1,137 @@
+"""From a question and a request to hits: eligible memories, ranking, folding of facts into their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from mnemos.recall.engine import Ranking, rank
+
+from mnemos.arguments import Request
+from mnemos.embed.protocol import Embedder
+from mnemos.passages import Index
+from mnemos.recall.live import Snapshots, View, build_view, sorted_rows
+from mnemos.recall.query import read_query
+from mnemos.records import LEVELS, Hit, Memory, Page
+from mnemos.store.conditions import Selection
+from mnemos.store.reading import UnitRow
+from mnemos.store.sqlite import SqliteStore
+from mnemos.times import to_micros
+
+
+class Asked(NamedTuple):
+    """A question, when it is asked, and the embedder that made the store's vectors."""
+
+    text: str
+    now: datetime
+    embedder: Embedder
+
+
+class Searcher:
+    """Searches one store."""
+
+    def __init__(self, store: SqliteStore, index: Index) -> None:
+        self._store = store
+        self._index = index
+        self._snapshots = Snapshots(store)
+
+    def search(self, asked: Asked, request: Request, limit: int, offset: int) -> Page[Hit]:
+        """The best memories for a question, best first, and how many there are in all."""
+        now = to_micros(asked.now)
+        selection = select(self._store, request)
+        if not selection.namespaces:
+            return Page(offset=offset)
+        with self._store.db.read():
+            view = self._view(selection)
+            if request.is_plain:
+                eligible = view.eligible(request.kinds, now)
+            else:
+                eligible = view.among(self._store.select(selection, now))
+        total = int(eligible.sum())
+        if not total:
+            return Page(offset=offset)
+        query = read_query(asked.text, now=asked.now, snapshot=view.snapshot, embedder=asked.embedder)
+        ranking = rank(view.snapshot, query, eligible=eligible, limit=None)
+        folded = self._fold(ranking, request)
+        return Page(self._hits(view, ranking, folded, request, limit, offset), total=len(folded), offset=offset)
+
+    def _view(self, selection: Selection) -> View:
+        if selection.known_at is None:
+            return self._snapshots.view(selection.namespaces)
+        return self._view_then(selection.namespaces, selection.known_at)
+
+    def _view_then(self, namespaces: tuple[int, ...], known_at: int) -> View:
+        """A view of the words as they were at a time in the past, made for this one search."""
+        changed = dict(self._store.texts_at(namespaces, known_at))
+        passages = dict(zip(changed, self._index(list(changed.values())), strict=True))
+        rows: list[UnitRow] = []
+        for row in sorted_rows(self._store.unit_rows(namespaces, 0), namespaces):
+            if row.num not in passages:
+                rows.append(row)
+            elif row.part == 0:
+                rows += [
+                    row._replace(part=part, happened_at=changed[row.num].happened_at, **unit._asdict())
+                    for part, unit in enumerate(passages[row.num])
+                ]
+        return build_view(rows, self._store.serving_embedder()[1])
+
+    def _fold(self, ranking: Ranking, request: Request) -> list[tuple[int, list[int]]]:
+        """Places in the ranking to return, each with the memories folded into it: a derived memory and its sources
+        never both appear; the better one stays."""
+        nums = ranking.nums.tolist()
+        sources = self._store.sources_among(nums) if min(nums, default=0) < 0 else {}
+        if not sources or set(request.kinds) & set(LEVELS):
+            return [(place, []) for place in range(len(nums))]
+        kept: list[tuple[int, list[int]]] = []
+        owner: dict[int, int] = {}
+        for place, num in enumerate(nums):
+            if num in owner:
+                kept[owner[num]][1].append(num)
+                continue
+            for other in sources.get(num, ()):
+                owner.setdefault(other, len(kept))
+            kept.append((place, []))
+        return kept
+
+    def _hits(
+        self,
+        view: View,
+        ranking: Ranking,
+        folded: Sequence[tuple[int, list[int]]],
+        request: Request,
+        limit: int,
+        offset: int,
+    ) -> list[Hit]:
+        chosen = folded[offset : offset + limit]
+        wanted = [int(ranking.nums[place]) for place, _ in chosen] + [num for _, also in chosen for num in also]
+        memories = self._store.fetch(wanted, request.known_at)
+        hits = []
+        for place, also in chosen:
+            memory = memories.get(int(ranking.nums[place]))
+            if memory is not None:
+                others = tuple(memories[num].id for num in also if num in memories)
+                hits.append(_hit(view, ranking, place, memory, others))
+        return hits
+
+
+def _hit(view: View, ranking: Ranking, place: int, memory: Memory, also: tuple[str, ...]) -> Hit:
+    why = {name: float(values[place]) for name, values in ranking.contributions.items()}
+    start, end = view.snapshot.span(int(ranking.nums[place]), int(ranking.part[place]))
+    whole = start == 0 and end >= len(memory.text)
+    return Hit(memory, float(ranking.scores[place]), why, also, None if whole else (start, end))
+
+
+def select(store: SqliteStore, request: Request) -> Selection:
+    """The selection over numbered namespaces that a request means."""
+    return Selection(
+        namespaces=store.namespaces_of(request.scope),
+        agent_id=request.scope.agent_id,
+        kinds=request.kinds,
+        sessions=request.sessions,
+        since=request.since,
+        until=request.until,
+        as_of=request.as_of,
+        known_at=request.known_at,
+        filters=request.filters,
+    )

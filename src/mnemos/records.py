@@ -1,0 +1,154 @@
+"""The words that the rest of Mnemos speaks: Memory, Hit, Page, Context, and the times and names in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar, get_args
+
+Namespace = tuple[str, ...]
+"""Whose memory it is: a non-empty tuple of non-empty strings, e.g. `("user", "ana")`."""
+
+Kind = Literal["turn", "note", "document", "fact", "skill", "item", "episode", "theme", "profile"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LEVELS: tuple[Kind, ...] = ("episode", "theme", "profile")
+"""Kinds that summarise others; `search` returns them only when they are named in `kinds`."""
+LEAVES: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in LEVELS)
+
+Form = Literal["text", "activation", "parametric"]
+
+DEFAULT_NAMESPACE: Namespace = ("default",)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One remembered thing. All times are aware UTC datetimes; `None` means unknown or open."""
+
+    id: str
+    namespace: Namespace
+    kind: Kind
+    text: str
+    form: Form = "text"
+    speaker: str | None = None
+    """Who said it, by name (`Ana`), where a name is known."""
+    role: str | None = None
+    """`user`, `assistant`, `system` or `tool`, as the message said."""
+    session_id: str | None = None
+    agent_id: str | None = None
+    happened_at: datetime | None = None
+    """When it was said or took place."""
+    valid_at: datetime | None = None
+    """Since when it is true in the world."""
+    invalid_at: datetime | None = None
+    """When it ceased to be true in the world."""
+    created_at: datetime | None = None
+    """When the store began to hold it."""
+    updated_at: datetime | None = None
+    """When its words or attributes last changed."""
+    expired_at: datetime | None = None
+    """When the store ceased to show it (superseded, or its time to live ran out)."""
+    strength: float = 1.0
+    uses: int = 0
+    last_used_at: datetime | None = None
+    trust: float = 1.0
+    """How far its source is trusted, 0 to 1."""
+    version: int = 1
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    """Ids of the memories it was derived from."""
+    key: str | None = None
+    """For kind `item`: its key, unique in the namespace."""
+    value: Any = None
+    """For kind `item`: its JSON value."""
+    recipe: str | None = None
+    """For a derived memory: the name of what derived it."""
+    is_new: bool = True
+    """False where `add` found that this event is stored already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A directed, typed edge between two memories, with a weight between 0 and 1."""
+
+    source: str
+    target: str
+    relation: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A memory that answers a query."""
+
+    memory: Memory
+    score: float
+    """Calibrated probability, 0 to 1, of being relevant; comparable between queries and stores."""
+    why: Mapping[str, float]
+    """What each signal contributed, in logits; the values add up to the logit of `score`."""
+    also: tuple[str, ...] = ()
+    """Ids of memories that say the same and were folded into this one (a fact and its source)."""
+    passage: tuple[int, int] | None = None
+    """Where in a long text the best passage stands, as a character range; None for a short text."""
+
+
+class Page(list[T], Generic[T]):
+    """A list that knows how many more there are."""
+
+    def __init__(self, items: Iterable[T] = (), *, total: int | None = None, offset: int = 0) -> None:
+        super().__init__(items)
+        self.total = len(self) + offset if total is None else total
+        self.offset = offset
+
+    @property
+    def more(self) -> int:
+        """How many matching results come after this page."""
+        return max(0, self.total - self.offset - len(self))
+
+
+@dataclass(frozen=True, slots=True)
+class ContextItem:
+    """One line of a context: what it shows, and the memories that it cites (at most three)."""
+
+    text: str
+    memory_ids: tuple[str, ...]
+    score: float
+    happened_at: datetime | None = None
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Text for a prompt, inside a token budget: dated, cited, in reading order. `str()` gives the text."""
+
+    text: str
+    tokens: int
+    items: tuple[ContextItem, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __bool__(self) -> bool:
+        return bool(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of a memory's history. `text` is None where the words have been deleted."""
+
+    id: str
+    op: Literal["add", "update", "delete", "link"]
+    at: datetime
+    version: int
+    text: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What a delete did. `purge` is `pending` while another reader keeps old pages of the WAL alive."""
+
+    ids: tuple[str, ...]
+    purge: Literal["done", "pending"] = "done"

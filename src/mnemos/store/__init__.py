@@ -1,0 +1,1 @@
+"""Durable state: the log, and everything that is derived from it."""

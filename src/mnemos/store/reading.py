@@ -1,0 +1,285 @@
+"""Reading: memories by id, by selection and by time; their history; counts; and the rows that recall works on."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from mnemos.errors import NotFound
+from mnemos.namespaces import Scope, namespace_from_key
+from mnemos.passages import Source
+from mnemos.records import Change, Link, Memory, Namespace
+from mnemos.store import log
+from mnemos.store.conditions import Selection, where
+from mnemos.store.database import Database
+from mnemos.store.projection import MAX_PARTS, read_meta
+from mnemos.store.rows import COLUMNS, Stored, fetch, fetch_id
+from mnemos.times import from_micros
+
+
+class UnitRow(NamedTuple):
+    """One passage as recall reads it; times are microseconds, `vector` is empty where there is none."""
+
+    num: int
+    part: int
+    seq: int
+    kind: str
+    session: str | None
+    speaker: str | None
+    role: str | None
+    happened_at: int | None
+    expires_at: int | None
+    start: int
+    end: int
+    tokens: bytes
+    terms: bytes
+    vector: bytes
+
+
+class State(NamedTuple):
+    """Where the store stands: recall compares two of these to know what it has missed."""
+
+    epoch: int
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a scope holds."""
+
+    memories: int
+    kinds: Mapping[str, int]
+    sessions: int
+    speakers: Mapping[str, int]
+    first: datetime | None
+    last: datetime | None
+    namespaces: int
+    jobs: Mapping[str, int] = field(default_factory=dict)
+    bytes: int = 0
+    purge: str = "done"
+    embedder: str = ""
+
+
+_UNIT_ROWS = f"""
+SELECT m.num, u.unit - m.num * {MAX_PARTS}, m.seq, m.kind, m.session_id, m.speaker, m.role, m.happened_at, m.expires_at,
+       u.first, u.last, u.tokens, u.terms, coalesce(v.vector, x'')
+FROM memories m JOIN units u ON u.unit BETWEEN m.num * {MAX_PARTS} AND m.num * {MAX_PARTS} + {MAX_PARTS} - 1
+LEFT JOIN vectors v ON v.unit = u.unit
+WHERE m.namespace = ? AND m.seq > ? AND m.hidden = 0 AND m.expired_at IS NULL
+ORDER BY m.seq, m.num, u.unit
+"""
+
+
+class Reader:
+    """The reading half of the SQLite store."""
+
+    db: Database
+
+    def namespaces_of(self, scope: Scope) -> tuple[int, ...]:
+        """The numbers of the namespaces that a scope covers; none where nothing was ever stored there."""
+        with self.db.read() as connection:
+            num = log.namespace_num(connection, scope.namespace)
+            if num is None or not scope.descendants:
+                return () if num is None else (num,)
+            query = "SELECT namespace FROM namespace_ancestors WHERE ancestor = ? ORDER BY namespace"
+            return tuple(row[0] for row in connection.execute(query, (num,)))
+
+    def paths_of(self, nums: Sequence[int]) -> list[Namespace]:
+        """The namespaces of these numbers."""
+        query = "SELECT path FROM namespaces WHERE num = ?"
+        with self.db.read() as connection:
+            return [namespace_from_key(connection.execute(query, (num,)).fetchone()[0]) for num in nums]
+
+    def namespaces(self) -> list[Namespace]:
+        """Every namespace that holds a memory."""
+        query = (
+            "SELECT path FROM namespaces n WHERE EXISTS (SELECT 1 FROM memories WHERE namespace = n.num) ORDER BY num"
+        )
+        with self.db.read() as connection:
+            return [namespace_from_key(row[0]) for row in connection.execute(query)]
+
+    def get(self, memory_id: str, now: int) -> Stored | None:
+        """The memory of an id; None where it is unknown, or its time to live has run out."""
+        with self.db.read() as connection:
+            query = "SELECT 1 FROM memories WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)"
+            live = connection.execute(query, (memory_id, now)).fetchone()
+            return fetch_id(connection, memory_id) if live else None
+
+    def find_key(self, namespaces: Sequence[int], key: str, now: int) -> Stored | None:
+        """The item of a key, unless it has expired."""
+        query = (
+            "SELECT num, id FROM memories WHERE namespace = ? AND key = ? AND (expires_at IS NULL OR expires_at > ?)"
+        )
+        with self.db.read() as connection:
+            for namespace in namespaces:
+                row = connection.execute(query, (namespace, key, now)).fetchone()
+                if row is not None:
+                    return fetch_id(connection, row[0])
+        return None
+
+    def fetch(self, nums: Sequence[int], known_at: int | None = None) -> dict[int, Memory]:
+        """Memories by number, as the store knew them at a time where one is given."""
+        with self.db.read() as connection, _table_at(connection, known_at) as table:
+            return fetch(connection, nums, table)
+
+    def select(self, selection: Selection, now: int) -> list[int]:
+        """The numbers of the memories that match, in reading order."""
+        condition, values = where(selection, now)
+        with self.db.read() as connection, _table_at(connection, selection.known_at) as table:
+            rows = connection.execute(f"SELECT m.num FROM {table} m WHERE {condition} ORDER BY m.seq, m.num", values)
+            return [row[0] for row in rows]
+
+    def page(self, selection: Selection, now: int, limit: int, offset: int) -> tuple[list[Memory], int]:
+        """Matching memories in reading order, and how many match in all."""
+        condition, values = where(selection, now)
+        with self.db.read() as connection, _table_at(connection, selection.known_at) as table:
+            total = connection.execute(f"SELECT count(*) FROM {table} m WHERE {condition}", values).fetchone()[0]
+            query = f"SELECT m.num FROM {table} m WHERE {condition} ORDER BY m.seq, m.num LIMIT ? OFFSET ?"
+            nums = [row[0] for row in connection.execute(query, [*values, limit, offset])]
+            return list(fetch(connection, nums, table).values()), total
+
+    def history(self, memory_id: str) -> list[Change]:
+        """Every change of a memory, oldest first, as the log holds it."""
+        with self.db.read() as connection:
+            entries = log.entries_of(connection, memory_id)
+        if not entries:
+            raise NotFound("id", memory_id)
+        changes, version = [], 0
+        for entry in entries:
+            version += entry.op in ("add", "update")
+            body = json.loads(entry.body) if entry.body else {}
+            changes.append(
+                Change(entry.id, entry.op, from_micros(entry.at), version, entry.text, body)  # type: ignore[arg-type]
+            )
+        return changes
+
+    def links(self, memory_id: str) -> list[Link]:
+        """The typed edges that begin or end at a memory."""
+        query = (
+            "SELECT s.id, t.id, l.relation, l.weight FROM links l JOIN memories s ON s.num = l.source "
+            "JOIN memories t ON t.num = l.target WHERE s.id = ?1 OR t.id = ?1 ORDER BY s.seq, t.seq, l.relation"
+        )
+        with self.db.read() as connection:
+            return [Link(*row) for row in connection.execute(query, (memory_id,))]
+
+    def sources_among(self, nums: Sequence[int]) -> dict[int, set[int]]:
+        """For each derived memory its sources, and for each source what was derived from it, among these numbers."""
+        wanted = set(nums)
+        found: dict[int, set[int]] = {}
+        with self.db.read() as connection:
+            for num in (n for n in nums if n < 0):
+                for (source,) in connection.execute("SELECT source FROM sources WHERE memory = ?", (num,)):
+                    if source in wanted:
+                        found.setdefault(num, set()).add(source)
+                        found.setdefault(source, set()).add(num)
+        return found
+
+    def state(self) -> State:
+        """The epoch of the projections and the last entry of the log."""
+        with self.db.read() as connection:
+            return State(int(read_meta(connection, "epoch", "0")), log.next_seq(connection) - 1)
+
+    def unit_rows(self, namespaces: Sequence[int], after: int) -> Iterator[UnitRow]:
+        """Passages of memories that come after a place in reading order, in that order."""
+        with self.db.read() as connection:
+            for namespace in namespaces:
+                yield from map(UnitRow._make, connection.execute(_UNIT_ROWS, (namespace, after)))
+
+    def changed_after(self, namespaces: Sequence[int], seq: int) -> list[tuple[str, int | None]]:
+        """Updates and deletions in the log after an entry: the operation, and the number of the memory it concerned."""
+        query = (
+            "SELECT l.op, (SELECT min(a.seq) FROM log a WHERE a.id = l.id AND a.op = 'add') FROM log l "
+            "WHERE l.seq > ? AND l.namespace = ? AND l.op IN ('update', 'delete')"
+        )
+        with self.db.read() as connection:
+            return [row for namespace in namespaces for row in connection.execute(query, (seq, namespace))]
+
+    def texts_at(self, namespaces: Sequence[int], known_at: int) -> list[tuple[int, Source]]:
+        """Number, text, speaker and time of memories that have changed since `known_at`, as they were then."""
+        with self.db.read() as connection, _table_at(connection, known_at) as table:
+            query = (
+                f"SELECT m.num, l.text, m.speaker, m.happened_at FROM {table} m JOIN log l ON l.seq = m.said "
+                "JOIN memories c ON c.num = m.num WHERE m.namespace = ? AND c.updated_at > ?"
+            )
+            rows = (row for n in namespaces for row in connection.execute(query, (n, known_at)))
+            return [(num, Source(*words)) for num, *words in rows]
+
+    def stats(self, namespaces: Sequence[int] | None, now: int) -> Stats:
+        """Counts over some namespaces, or over the whole file."""
+        with self.db.read() as connection:
+            condition, values = ("1", []) if namespaces is None else where(Selection(tuple(namespaces)), now)
+            return _stats(connection, f"memories m WHERE {condition}", values, self.db)
+
+
+def _stats(connection: sqlite3.Connection, rows: str, values: list[Any], db: Database) -> Stats:
+    total, sessions, spaces, first, last = connection.execute(
+        "SELECT count(*), count(DISTINCT session_id), count(DISTINCT namespace), min(happened_at), max(happened_at) "
+        f"FROM {rows}",
+        values,
+    ).fetchone()
+    kinds = dict(
+        connection.execute(f"SELECT kind, count(*) FROM {rows} GROUP BY kind ORDER BY kind", values).fetchall()
+    )
+    speakers = Counter(
+        dict(connection.execute(f"SELECT coalesce(speaker, role), count(*) FROM {rows} GROUP BY 1", values).fetchall())
+    )
+    speakers.pop(None, None)
+    jobs = dict(connection.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall())
+    embedder = connection.execute("SELECT name FROM embedders WHERE num = ?", (read_meta(connection, "embedder", "0"),))
+    pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    return Stats(
+        memories=total,
+        kinds=kinds,
+        sessions=sessions,
+        speakers=dict(speakers.most_common()),
+        first=from_micros(first),
+        last=from_micros(last),
+        namespaces=spaces,
+        jobs=jobs,
+        bytes=pages * size,
+        purge=read_meta(connection, "purge", "done"),
+        embedder=(embedder.fetchone() or [""])[0],
+    )
+
+
+_AT = (
+    f"SELECT {COLUMNS} FROM memories_then UNION ALL "
+    f"SELECT {COLUMNS} FROM memories WHERE num NOT IN (SELECT num FROM memories_then)"
+)
+
+
+class _table_at:  # noqa: N801 - reads as a function in a with statement
+    """The table of memories as the store knew them at a time; the live table where no time is given."""
+
+    def __init__(self, connection: sqlite3.Connection, known_at: int | None) -> None:
+        self.connection = connection
+        self.known_at = known_at
+
+    def __enter__(self) -> str:
+        if self.known_at is None:
+            return "memories"
+        self.connection.execute(f"CREATE TEMP TABLE memories_then AS SELECT {COLUMNS} FROM memories WHERE 0")
+        changed = self.connection.execute(
+            "SELECT id, num FROM memories WHERE updated_at > ? AND created_at <= ? AND num > 0",
+            (self.known_at, self.known_at),
+        ).fetchall()
+        for memory_id, _ in changed:
+            entries = [e for e in log.entries_of(self.connection, memory_id) if e.at <= self.known_at]
+            row = log.fold(entries)
+            if row is not None:
+                row.pop("texts")
+                names = ", ".join(row)
+                self.connection.execute(
+                    f"INSERT INTO memories_then ({names}, strength, uses) VALUES ({', '.join('?' * len(row))}, 1, 0)",
+                    list(row.values()),
+                )
+        return f"({_AT})"
+
+    def __exit__(self, *_: object) -> None:
+        if self.known_at is not None:
+            self.connection.execute("DROP TABLE temp.memories_then")

@@ -1,0 +1,122 @@
+"""Between a row of `memories` and a `Memory`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from mnemos.events import Event
+from mnemos.namespaces import namespace_from_key
+from mnemos.records import Memory, Namespace
+from mnemos.times import from_micros
+
+ATTRIBUTES = (
+    "num id namespace seq said text kind form speaker role session_id agent_id happened_at valid_at invalid_at "
+    "created_at updated_at expired_at expires_at ttl strength uses last_used_at trust version hidden metadata "
+    "key value recipe topic"
+).split()
+COLUMNS = ", ".join(ATTRIBUTES)
+"""The columns of `memories`, in the order of the table."""
+
+NO_METADATA: Mapping[str, Any] = MappingProxyType({})
+
+SELECT = """
+SELECT m.num, m.id, n.path, coalesce(m.text, l.text), m.kind, m.form, m.speaker, m.role, m.session_id, m.agent_id,
+       m.happened_at, m.valid_at, m.invalid_at, m.created_at, m.updated_at, m.expired_at, m.strength, m.uses,
+       m.last_used_at, m.trust, m.version, m.metadata, m.key, m.value, m.recipe
+FROM {table} m JOIN namespaces n ON n.num = m.namespace LEFT JOIN log l ON l.seq = m.said
+"""
+
+
+class Stored(NamedTuple):
+    """A memory with its number in the store."""
+
+    num: int
+    memory: Memory
+
+
+def read_memory(connection: sqlite3.Connection, row: tuple[Any, ...], namespaces: dict[str, Namespace]) -> Stored:
+    """The memory of a row of `SELECT`; `namespaces` remembers the tuples already parsed."""
+    path = row[2]
+    if path not in namespaces:
+        namespaces[path] = namespace_from_key(path)
+    memory = Memory(
+        id=row[1],
+        namespace=namespaces[path],
+        text=row[3] or "",
+        kind=row[4],
+        form=row[5],
+        speaker=row[6],
+        role=row[7],
+        session_id=row[8],
+        agent_id=row[9],
+        happened_at=from_micros(row[10]),
+        valid_at=from_micros(row[11]),
+        invalid_at=from_micros(row[12]),
+        created_at=from_micros(row[13]),
+        updated_at=from_micros(row[14]),
+        expired_at=from_micros(row[15]),
+        strength=row[16],
+        uses=row[17],
+        last_used_at=from_micros(row[18]),
+        trust=row[19],
+        version=row[20],
+        metadata=json.loads(row[21]) if row[21] else NO_METADATA,
+        key=row[22],
+        value=json.loads(row[23]) if row[23] else None,
+        recipe=row[24],
+        sources=_sources(connection, row[0]) if row[0] < 0 else (),
+        is_new=False,
+    )
+    return Stored(row[0], memory)
+
+
+def fetch(connection: sqlite3.Connection, nums: Iterable[int], table: str = "memories") -> dict[int, Memory]:
+    """The memories of these numbers; numbers that are gone are left out."""
+    namespaces: dict[str, Namespace] = {}
+    found: dict[int, Memory] = {}
+    query = SELECT.format(table=table) + "WHERE m.num = ?"
+    for num in nums:
+        row = connection.execute(query, (num,)).fetchone()
+        if row is not None:
+            found[num] = read_memory(connection, row, namespaces).memory
+    return found
+
+
+def fetch_id(connection: sqlite3.Connection, memory_id: str) -> Stored | None:
+    """The memory of an id, or None."""
+    row = connection.execute(SELECT.format(table="memories") + "WHERE m.id = ?", (memory_id,)).fetchone()
+    return None if row is None else read_memory(connection, row, {})
+
+
+def memory_of_event(event: Event, memory_id: str, at: int) -> Memory:
+    """What `add` returns for an event that was just stored."""
+    created = from_micros(at)
+    return Memory(
+        id=memory_id,
+        namespace=event.namespace,
+        kind=event.kind,
+        text=event.text,
+        speaker=event.speaker,
+        role=event.role,
+        session_id=event.session_id,
+        agent_id=event.agent_id,
+        happened_at=from_micros(event.happened_at),
+        valid_at=from_micros(event.valid_at),
+        invalid_at=from_micros(event.invalid_at),
+        created_at=created,
+        updated_at=created,
+        trust=event.trust,
+        metadata=dict(event.metadata) if event.metadata else NO_METADATA,
+        key=event.key,
+        value=event.value,
+        is_new=True,
+    )
+
+
+def _sources(connection: sqlite3.Connection, num: int) -> tuple[str, ...]:
+    query = "SELECT m.id FROM sources s JOIN memories m ON m.num = s.source WHERE s.memory = ? ORDER BY m.seq"
+    return tuple(row[0] for row in connection.execute(query, (num,)))

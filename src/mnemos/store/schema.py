@@ -1,0 +1,124 @@
+"""The tables, as an ordered list of migrations. A released migration is never edited; a change is a new one.
+
+`PRAGMA user_version` is the number of migrations applied. The log is the truth; every other table that speaks of
+memories is a projection of it and can be rebuilt (`mnemos reindex`).
+
+Tables that hold words or vectors have integer primary keys and grow at the end: their rows stay where they were
+written, which keeps old copies of deleted words from lingering in half-empty pages.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x4D4E454D
+"""`MNEM`: how a file says that it is a Mnemos store."""
+
+FIRST = """
+-- What holds for the whole file: epoch of the projections, active embedder, analyzer, pending purge.
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- Namespaces and, for each, every namespace above it and itself; scope is always equality on a number.
+CREATE TABLE namespaces (num INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE namespace_ancestors (
+    ancestor INTEGER NOT NULL REFERENCES namespaces(num),
+    namespace INTEGER NOT NULL REFERENCES namespaces(num),
+    PRIMARY KEY (ancestor, namespace)
+) STRICT, WITHOUT ROWID;
+
+-- Everything observed, once, in reading order. Append-only, but for a deletion, which blanks text, body and digest.
+CREATE TABLE log (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,                                 -- the memory that it concerns
+    namespace INTEGER NOT NULL REFERENCES namespaces(num),
+    op TEXT NOT NULL CHECK (op IN ('add', 'update', 'delete', 'link')),
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,                              -- when the store heard it, microseconds UTC
+    happened_at INTEGER,
+    text TEXT,                                        -- the words; NULL where an update left them, or once deleted
+    body TEXT,                                        -- JSON of everything else that the event said
+    digest BLOB                                       -- what makes a repeat of the event recognisable
+) STRICT;
+CREATE UNIQUE INDEX log_digest ON log (digest) WHERE digest IS NOT NULL;
+CREATE INDEX log_id ON log (id);
+
+-- What is remembered. A logged memory has the number of its first log entry; a derived one has a negative number.
+CREATE TABLE memories (
+    num INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    namespace INTEGER NOT NULL REFERENCES namespaces(num),
+    seq INTEGER NOT NULL,                             -- place in reading order
+    said INTEGER REFERENCES log(seq),                 -- the log entry that holds its words; NULL if derived
+    text TEXT,                                        -- words of a derived memory
+    kind TEXT NOT NULL,
+    form TEXT NOT NULL DEFAULT 'text',
+    speaker TEXT, role TEXT, session_id TEXT, agent_id TEXT,
+    happened_at INTEGER, valid_at INTEGER, invalid_at INTEGER,
+    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, expired_at INTEGER,
+    expires_at INTEGER, ttl INTEGER,
+    strength REAL NOT NULL DEFAULT 1.0,
+    uses INTEGER NOT NULL DEFAULT 0, last_used_at INTEGER,
+    trust REAL NOT NULL DEFAULT 1.0,
+    version INTEGER NOT NULL DEFAULT 1,
+    hidden INTEGER NOT NULL DEFAULT 0,                -- 1 while it waits to be derived again from what is left
+    metadata TEXT,
+    key TEXT, value TEXT,                             -- an item's key and JSON value
+    recipe TEXT, topic TEXT,                          -- what derived it, and from which of its keys
+    CHECK ((said IS NULL) = (num < 0)),
+    CHECK ((text IS NULL) = (said IS NOT NULL))
+) STRICT;
+CREATE INDEX memories_namespace ON memories (namespace, seq);
+CREATE INDEX memories_expiry ON memories (expires_at) WHERE expires_at IS NOT NULL;
+CREATE UNIQUE INDEX memories_key ON memories (namespace, key) WHERE key IS NOT NULL;
+
+-- What a derived memory was derived from, and typed edges between memories.
+CREATE TABLE sources (
+    memory INTEGER NOT NULL REFERENCES memories(num) ON DELETE CASCADE,
+    source INTEGER NOT NULL REFERENCES memories(num),
+    PRIMARY KEY (memory, source)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sources_source ON sources (source);
+CREATE TABLE links (
+    source INTEGER NOT NULL REFERENCES memories(num) ON DELETE CASCADE,
+    target INTEGER NOT NULL REFERENCES memories(num) ON DELETE CASCADE,
+    relation TEXT NOT NULL,
+    weight REAL NOT NULL DEFAULT 1.0,
+    PRIMARY KEY (source, relation, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX links_target ON links (target);
+
+-- The index: a memory's passages, tokenised once. unit = num * 2^20 + part.
+CREATE TABLE units (
+    unit INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL, last INTEGER NOT NULL,    -- the passage as a character range of the text
+    tokens BLOB NOT NULL,                             -- uint16 word-piece ids
+    terms BLOB NOT NULL                               -- uint32 hashes of stems, repeats kept
+) STRICT;
+CREATE TABLE embedders (num INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, dim INTEGER NOT NULL) STRICT;
+CREATE TABLE vectors (
+    unit INTEGER PRIMARY KEY,
+    embedder INTEGER NOT NULL REFERENCES embedders(num),
+    vector BLOB NOT NULL                              -- float16[dim], unit length
+) STRICT;
+-- Vectors of the next embedder while a change of embedder is under way; the old ones serve until it is complete.
+CREATE TABLE next_vectors (
+    unit INTEGER PRIMARY KEY,
+    embedder INTEGER NOT NULL REFERENCES embedders(num),
+    vector BLOB NOT NULL
+) STRICT;
+
+-- Work that comes after the acknowledgement. 'dead' jobs have failed for good and wait for a person.
+CREATE TABLE jobs (
+    num INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    memory INTEGER,                                   -- the memory that it is about, if it is about one
+    payload TEXT NOT NULL DEFAULT '{}',
+    state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'dead')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    not_before INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX jobs_one ON jobs (kind, coalesce(memory, 0)) WHERE state = 'queued';
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST,)
+"""In order; the position of each, counted from one, is the schema version that it leads to."""

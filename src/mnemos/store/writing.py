@@ -1,0 +1,319 @@
+"""Writing: events into the log and, in the same transaction, the memories and index rows that follow from them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mnemos.errors import InvalidInput, NotFound
+from mnemos.events import Event, dump_json
+from mnemos.ids import derived_id, new_id
+from mnemos.passages import Index, Indexed, Source
+from mnemos.records import Memory, Namespace
+from mnemos.store import jobs, log
+from mnemos.store.database import Database
+from mnemos.store.erasing import erase_rows
+from mnemos.store.projection import MAX_PARTS, active_embedder, bump_epoch, replace_units
+from mnemos.store.rows import COLUMNS, fetch, fetch_id, memory_of_event
+
+_INSERT = f"INSERT INTO memories ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(', ')))})"
+
+
+class Derivation(NamedTuple):
+    """Something derived: what it says, from which memories, by which recipe, under which of the recipe's topics."""
+
+    namespace: Namespace
+    kind: str
+    text: str
+    recipe: str
+    topic: str
+    sources: tuple[str, ...]
+    valid_at: int | None = None
+    invalid_at: int | None = None
+    happened_at: int | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
+class Writer:
+    """The writing half of the SQLite store."""
+
+    db: Database
+
+    def append(self, events: Sequence[Event], index: Index, now: int) -> list[Memory]:
+        """Store events in order, one transaction; an event that is stored already comes back with `is_new` False."""
+        known = self._known([event.digest for event in events])
+        fresh = [i for i, event in enumerate(events) if event.digest is None or event.digest not in known]
+        ready = dict(zip(fresh, index_events([events[i] for i in fresh], index), strict=True))
+        with self.db.write() as connection:
+            return _append(connection, events, ready, index, now)
+
+    def _known(self, digests: Iterable[bytes | None]) -> set[bytes]:
+        query = "SELECT 1 FROM log WHERE digest = ?"
+        with self.db.read() as connection:
+            return {d for d in digests if d is not None and connection.execute(query, (d,)).fetchone()}
+
+    def put(self, event: Event, index: Index, now: int) -> Memory:
+        """Store an item, or change the one that its namespace holds under this key."""
+        units = index_events([event], index)
+        with self.db.write() as connection:
+            namespace = log.ensure_namespace(connection, event.namespace)
+            query = "SELECT num, id, expires_at FROM memories WHERE namespace = ? AND key = ?"
+            row = connection.execute(query, (namespace, event.key)).fetchone()
+            if row is not None and row[2] is not None and row[2] <= now:
+                erase_rows(connection, [row[0]], now)
+                row = None
+            if row is None:
+                return _append(connection, [event], {0: units[0]}, index, now)[0]
+            body = {"value": event.value, "texts": event.texts, "ttl": event.ttl, "metadata": event.metadata}
+            write_change(connection, row[1], event.text, body, now)
+            replace_units(connection, row[0], units[0])
+            return fetch(connection, [row[0]])[row[0]]
+
+    def revise(self, memory_id: str, text: str | None, body: Mapping[str, Any], index: Index, now: int) -> Memory:
+        """Change the words or attributes of a logged memory; the log keeps what it said before."""
+        with self.db.write() as connection:
+            stored = fetch_id(connection, memory_id)
+            if stored is None:
+                raise NotFound("id", memory_id)
+            if stored.num < 0:
+                raise InvalidInput("id", "is a derived memory", "update its sources instead")
+            write_change(connection, memory_id, text, body, now)
+            memory = fetch(connection, [stored.num])[stored.num]
+            if text is not None or "happened_at" in body or "speaker" in body:
+                source = Source(memory.text, memory.speaker, _happened(connection, stored.num))
+                replace_units(connection, stored.num, index([source])[0])
+            jobs.derive_again(connection, _derived_from(connection, stored.num), now)
+            return memory
+
+    def derive(self, derivation: Derivation, index: Index, now: int) -> Memory:
+        """Store something derived under an id that the same derivation always has; a repeat replaces it."""
+        units = index([Source(derivation.text, None, derivation.happened_at)])[0]
+        with self.db.write() as connection:
+            num = write_derived(connection, derivation, now)
+            replace_units(connection, num, units)
+            bump_epoch(connection)
+            return fetch(connection, [num])[num]
+
+    def derived_again(self, num: int, text: str, index: Index, now: int) -> None:
+        """Give a derived memory that was hidden its new words, and show it again."""
+        units = index([Source(text, None, None)])[0]
+        with self.db.write() as connection:
+            connection.execute(
+                "UPDATE memories SET text = ?, hidden = 0, updated_at = ?, version = version + 1 WHERE num = ?",
+                (text, now, num),
+            )
+            replace_units(connection, num, units)
+            bump_epoch(connection)
+
+    def link(self, source: str, target: str, relation: str, weight: float, now: int) -> None:
+        """Record a typed edge between two memories; a second one of the same relation changes its weight."""
+        with self.db.write() as connection:
+            ends = []
+            for field, memory_id in (("source", source), ("target", target)):
+                stored = fetch_id(connection, memory_id)
+                if stored is None:
+                    raise NotFound(field, memory_id)
+                ends.append(stored.num)
+            body = json.dumps({"target": target, "relation": relation, "weight": weight}, ensure_ascii=False)
+            row = connection.execute("SELECT namespace, kind FROM memories WHERE num = ?", (ends[0],)).fetchone()
+            seq = log.next_seq(connection)
+            log.append(connection, [log.Entry(seq, source, row[0], "link", row[1], now, None, None, body, None)])
+            connection.execute("INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?)", (*ends, relation, weight))
+
+    def record_uses(self, uses: Mapping[str, int], at: int) -> None:
+        """Count uses of memories; not part of the durability promise."""
+        with self.db.write() as connection:
+            connection.executemany(
+                "UPDATE memories SET uses = uses + ?, last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?",
+                [(count, at, memory_id) for memory_id, count in uses.items()],
+            )
+
+    def refresh(self, num: int, now: int) -> None:
+        """Start an item's time to live anew."""
+        with self.db.write() as connection:
+            connection.execute("UPDATE memories SET expires_at = ? + ttl WHERE num = ? AND ttl IS NOT NULL", (now, num))
+            bump_epoch(connection)
+
+
+def index_events(events: Sequence[Event], index: Index) -> list[list[Indexed]]:
+    """The passages of each event; an item has at least one for each of its texts."""
+    plain = [event for event in events if event.texts is None]
+    found = iter(index([Source(event.text, event.speaker, event.happened_at) for event in plain]) if plain else [])
+    return [next(found) if event.texts is None else index_texts(event.texts, index) for event in events]
+
+
+def index_texts(texts: Sequence[str], index: Index) -> list[Indexed]:
+    """The passages of an item's texts, placed where each stands in their joined text."""
+    units: list[Indexed] = []
+    offset = 0
+    for text, parts in zip(texts, index([Source(text, None, None) for text in texts]), strict=True):
+        units.extend(part._replace(start=part.start + offset, end=part.end + offset) for part in parts)
+        offset += len(text) + 1
+    return units
+
+
+def _append(
+    connection: sqlite3.Connection,
+    events: Sequence[Event],
+    ready: Mapping[int, list[Indexed]],
+    index: Index,
+    now: int,
+) -> list[Memory]:
+    batch = _Batch(log.next_seq(connection), active_embedder(connection))
+    namespaces: dict[Namespace, int] = {}
+    fresh: dict[bytes, Memory] = {}
+    memories: list[Memory] = []
+    for place, event in enumerate(events):
+        repeat = fresh.get(event.digest) if event.digest else None
+        found = repeat or _repeat_of(connection, event.digest)
+        if found is not None:
+            memories.append(found)
+            continue
+        if event.namespace not in namespaces:
+            namespaces[event.namespace] = log.ensure_namespace(connection, event.namespace)
+        units = ready[place] if place in ready else index_events([event], index)[0]
+        memory = batch.add(event, namespaces[event.namespace], units, now)
+        memories.append(memory)
+        if event.digest is not None:
+            fresh[event.digest] = _as_repeat(memory)
+    batch.write(connection)
+    return memories
+
+
+def _as_repeat(memory: Memory) -> Memory:
+    values = {name: getattr(memory, name) for name in Memory.__slots__}
+    return Memory(**{**values, "is_new": False})
+
+
+def _repeat_of(connection: sqlite3.Connection, digest: bytes | None) -> Memory | None:
+    if digest is None:
+        return None
+    row = connection.execute("SELECT id FROM log WHERE digest = ?", (digest,)).fetchone()
+    if row is None:
+        return None
+    stored = fetch_id(connection, row[0])
+    return None if stored is None else stored.memory
+
+
+class _Batch:
+    """The rows of one append, gathered so that each table is written by one statement."""
+
+    def __init__(self, seq: int, embedder: int) -> None:
+        self.seq = seq
+        self.embedder = embedder
+        self.entries: list[log.Entry] = []
+        self.rows: list[tuple[Any, ...]] = []
+        self.units: list[tuple[Any, ...]] = []
+        self.vectors: list[tuple[Any, ...]] = []
+
+    def add(self, event: Event, namespace: int, units: Sequence[Indexed], now: int) -> Memory:
+        seq, memory_id = self.seq, new_id()
+        self.seq += 1
+        body = log.event_body(event)
+        self.entries.append(
+            log.Entry(
+                seq, memory_id, namespace, "add", event.kind, now, event.happened_at, event.text, body, event.digest
+            )
+        )
+        self.rows.append(_row_of_event(event, seq, memory_id, namespace, now))
+        first = seq * MAX_PARTS
+        for unit, part in enumerate(units, start=first):
+            self.units.append((unit, part.start, part.end, part.tokens, part.terms))
+            if part.vector:
+                self.vectors.append((unit, self.embedder, part.vector))
+        return memory_of_event(event, memory_id, now)
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        log.append(connection, self.entries)
+        connection.executemany(_INSERT, self.rows)
+        connection.executemany("INSERT INTO units VALUES (?, ?, ?, ?, ?)", self.units)
+        connection.executemany("INSERT INTO vectors VALUES (?, ?, ?)", self.vectors)
+
+
+def _row_of_event(event: Event, seq: int, memory_id: str, namespace: int, now: int) -> tuple[Any, ...]:
+    expires_at = None if event.ttl is None else now + event.ttl
+    metadata = dump_json(event.metadata, "metadata") if event.metadata else None
+    value = None if event.key is None else dump_json(event.value, "value")
+    # in the order of rows.ATTRIBUTES
+    return (
+        *(seq, memory_id, namespace, seq, seq, None, event.kind, "text"),
+        *(event.speaker, event.role, event.session_id, event.agent_id),
+        *(event.happened_at, event.valid_at, event.invalid_at, now, now, None, expires_at, event.ttl),
+        *(1.0, 0, None, event.trust, 1, 0, metadata, event.key, value, None, None),
+    )
+
+
+def insert_row(connection: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+    """Insert a row of `memories` given by name; names left out take the table's defaults."""
+    names = [name for name in row if name != "texts"]
+    marks = ", ".join("?" * len(names))
+    connection.execute(f"INSERT INTO memories ({', '.join(names)}) VALUES ({marks})", [row[name] for name in names])
+
+
+def put_row(connection: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+    """Bring the row of a logged memory in step with what its log entries add up to; insert it where it is missing."""
+    if connection.execute("SELECT 1 FROM memories WHERE num = ?", (row["num"],)).fetchone() is None:
+        insert_row(connection, row)
+        return
+    changed = {name: value for name, value in row.items() if name not in ("num", "texts")}
+    sets = ", ".join(f"{name} = ?" for name in changed)
+    connection.execute(f"UPDATE memories SET {sets} WHERE num = ?", [*changed.values(), row["num"]])
+
+
+def write_change(
+    connection: sqlite3.Connection, memory_id: str, text: str | None, body: Mapping[str, Any], now: int
+) -> None:
+    """Append an update to the log and bring the memory's row in step with it."""
+    latest = log.entries_of(connection, memory_id)[-1]
+    entry = log.Entry(
+        log.next_seq(connection), memory_id, latest.namespace, "update", latest.kind, now, None, text,
+        dump_json(body, "metadata") if body else None, None,
+    )  # fmt: skip
+    log.append(connection, [entry])
+    row = log.fold(log.entries_of(connection, memory_id))
+    if row is None:
+        raise NotFound("id", memory_id)
+    put_row(connection, row)
+
+
+def write_derived(connection: sqlite3.Connection, derivation: Derivation, now: int) -> int:
+    """Insert a derived memory, or replace the words of the one with its id; returns its number."""
+    stored = [fetch_id(connection, source) for source in derivation.sources]
+    missing = [source for source, found in zip(derivation.sources, stored, strict=True) if found is None]
+    if missing or not stored:
+        raise NotFound("sources", missing[0] if missing else "")
+    nums = [found.num for found in stored if found is not None]
+    memory_id = derived_id(derivation.recipe, derivation.kind, derivation.topic, derivation.sources)
+    existing = connection.execute("SELECT num FROM memories WHERE id = ?", (memory_id,)).fetchone()
+    if existing is not None:
+        connection.execute(
+            "UPDATE memories SET text = ?, hidden = 0, updated_at = ? WHERE num = ?",
+            (derivation.text, now, existing[0]),
+        )
+        return int(existing[0])
+    num = int(connection.execute("SELECT min(0, coalesce(min(num), 0)) - 1 FROM memories").fetchone()[0])
+    marks = ", ".join("?" * len(nums))
+    seq = connection.execute(f"SELECT max(seq) FROM memories WHERE num IN ({marks})", nums).fetchone()[0]
+    insert_row(
+        connection,
+        {
+            "num": num, "id": memory_id, "namespace": log.ensure_namespace(connection, derivation.namespace),
+            "seq": seq, "text": derivation.text, "kind": derivation.kind, "created_at": now, "updated_at": now,
+            "happened_at": derivation.happened_at, "valid_at": derivation.valid_at,
+            "invalid_at": derivation.invalid_at, "recipe": derivation.recipe, "topic": derivation.topic,
+            "metadata": dump_json(derivation.metadata, "metadata") if derivation.metadata else None,
+        },
+    )  # fmt: skip
+    connection.executemany("INSERT INTO sources VALUES (?, ?)", [(num, source) for source in set(nums)])
+    return num
+
+
+def _derived_from(connection: sqlite3.Connection, num: int) -> list[int]:
+    return [row[0] for row in connection.execute("SELECT memory FROM sources WHERE source = ?", (num,))]
+
+
+def _happened(connection: sqlite3.Connection, num: int) -> int | None:
+    row = connection.execute("SELECT happened_at FROM memories WHERE num = ?", (num,)).fetchone()
+    return None if row is None else row[0]

@@ -1,0 +1,549 @@
+"""Class `Mnemos`: the verbs a user calls, each a few lines."""
+
+from __future__ import annotations
+
+import builtins
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, Self, Unpack
+
+from mnemos.aio import in_thread
+from mnemos.arguments import (
+    Where,
+    read_clock,
+    read_count,
+    read_flag,
+    read_query_text,
+    read_request,
+)
+from mnemos.embed.missing import MissingEmbedder
+from mnemos.embed.protocol import Embedder
+from mnemos.embed.static import StaticEmbedder
+from mnemos.errors import InvalidInput, NotFound
+from mnemos.events import Defaults, Event, dump_json, read_events, read_kind, read_metadata, read_text, read_trust
+from mnemos.ids import read_id
+from mnemos.io.importing import ImportReport
+from mnemos.io.importing import import_file as import_into
+from mnemos.io.jsonl import ExportReport, Progress
+from mnemos.io.jsonl import export_file as export_to
+from mnemos.maintenance import Background, Deriver, Maintained, Maintainer
+from mnemos.namespaces import Scope, read_label, read_scope
+from mnemos.recall.analyze import ANALYZER
+from mnemos.recall.compose import compose
+from mnemos.recall.indexing import Indexer
+from mnemos.recall.search import Asked, Searcher, select
+from mnemos.records import Change, Context, Deletion, Hit, Link, Memory, Namespace, Page
+from mnemos.store.checking import Problem
+from mnemos.store.erasing import Erasure
+from mnemos.store.reading import Stats
+from mnemos.store.sqlite import SqliteStore
+from mnemos.store.writing import Derivation
+from mnemos.times import TimeLike, Zone, from_micros, read_optional_time, read_zone, to_micros, utc_now
+
+UNSET: Any = object()
+"""Stands for "leave as it is" where None means "unknown"."""
+
+CONTEXT_CANDIDATES = 100
+"""Hits from which a context is composed."""
+
+
+class Mnemos:
+    """A memory in one SQLite file.
+
+    Args:
+        path: the file; it is made where it does not exist.
+        embedder: another embedder for dense vectors. A store that was written with a different one changes over in
+            `maintain()`, while the old vectors keep serving.
+        clock: returns the present time, aware; for tests and replays.
+        timezone: how to read times without a zone; without it they are refused.
+        count_tokens: counts the tokens of a text for `context`; by default the bundled tokenizer does.
+        background: run `maintain()` in a thread of this process.
+        derivers: by recipe, what derives a memory again when some of its sources have changed or gone.
+
+    Raises:
+        StoreError: the file is not a store, is newer, cannot be written, or is damaged.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] = "mnemos.db",
+        *,
+        embedder: Embedder | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        timezone: Zone | None = None,
+        count_tokens: Callable[[str], int] | None = None,
+        background: bool = False,
+        derivers: Mapping[str, Deriver] | None = None,
+    ) -> None:
+        if not isinstance(path, str | os.PathLike) or not str(path):
+            raise InvalidInput("path", f"is {path!r}", "give the path of a file, such as 'ana.db'")
+        self._clock = clock
+        self._zone = read_zone(timezone)
+        self._count_tokens = count_tokens
+        first = embedder or StaticEmbedder.bundled()
+        self._store = SqliteStore(Path(path), embedder=first.name, dim=first.dim, analyzer=ANALYZER, now=self._now())
+        self._open(embedder, first, background, dict(derivers or {}))
+
+    def _open(
+        self, wanted: Embedder | None, first: Embedder, background: bool, derivers: Mapping[str, Deriver]
+    ) -> None:
+        serving, dim = self._store.serving_embedder()
+        self._missing = MissingEmbedder(serving, dim)
+        known = {e.name: e for e in (first, StaticEmbedder.bundled())}
+        self._serving = known.get(serving)
+        self._indexer = Indexer(self._serving)
+        self._index = self._indexer.index
+        self._searcher = Searcher(self._store, self._index)
+        self._next = wanted if wanted is not None and wanted.name != serving else None
+        self._maintainer = Maintainer(self._store, Indexer(self._next or self._serving), derivers)
+        self._uses: Counter[str] = Counter()
+        if self._next is not None:
+            self._store.want_embedder(self._now())
+        if self._store.analyzer() != ANALYZER:
+            self._store.reindex(self._index, ANALYZER)
+        self._background = Background(self.maintain) if background else None
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def add(
+        self,
+        messages: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]],
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        session_id: str | None = None,
+        kind: str = "turn",
+        happened_at: TimeLike | None = None,
+        name: str | None = None,
+        role: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        timezone: Zone | None = None,
+    ) -> builtins.list[Memory]:
+        """Remember a string, a message or a list of messages; on disk when it returns.
+
+        A message is a mapping with `content` and, where known, `role`, `name`, `happened_at`, `session_id`, `kind`,
+        `metadata`, `source_id`, `idempotency_key`, `valid_at`, `invalid_at` and `trust`; the keywords hold for every
+        message that does not say otherwise. One transaction: all are stored, or none.
+
+        Returns:
+            One memory per message, in order. `is_new` is False where the same event was stored before: same
+            namespace, session, role, name, time, content and place among equals of one call; without a time, the
+            same `idempotency_key` or `source_id`.
+
+        Raises:
+            InvalidInput: names the field and the mend; nothing was stored.
+        """
+        scope = read_scope(user_id, agent_id, namespace)
+        zone = self._zone if timezone is None else read_zone(timezone)
+        defaults = Defaults(
+            namespace=scope.namespace,
+            kind=read_kind(kind, "kind"),
+            session_id=_label(session_id, "session_id"),
+            agent_id=scope.agent_id,
+            happened_at=read_optional_time(happened_at, "happened_at", zone),
+            name=_label(name, "name"),
+            role=_label(role, "role"),
+            metadata=read_metadata(metadata, "metadata"),
+            idempotency_key=_label(idempotency_key, "idempotency_key"),
+            zone=zone,
+        )
+        events = read_events(messages, defaults)
+        self._flush_uses()
+        return self._store.append(events, self._index, self._now()) if events else []
+
+    def put(
+        self,
+        key: str,
+        value: Any,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        texts: Sequence[str] | None = None,
+        ttl: timedelta | float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Memory:
+        """Store an item: a JSON value under a key that is unique in its namespace; a second put replaces it.
+
+        Args:
+            texts: what the item is found by; by default every string in the value. An empty list: not found by search.
+            ttl: seconds (or a timedelta) until it expires, counted anew from each read that refreshes it.
+        """
+        scope = read_scope(user_id, agent_id, namespace)
+        found = _strings(value) if texts is None else [read_text(t, f"texts[{i}]") for i, t in enumerate(texts)]
+        dump_json(value, "value")
+        event = Event(
+            namespace=scope.namespace,
+            kind="item",
+            text="\n".join(found),
+            agent_id=scope.agent_id,
+            metadata=read_metadata(metadata, "metadata"),
+            key=read_label(key, "key"),
+            value=value,
+            texts=tuple(found),
+            ttl=_ttl(ttl),
+        )
+        return self._store.put(event, self._index, self._now())
+
+    def update(
+        self,
+        id: str,
+        *,
+        text: str | None = None,
+        metadata: Mapping[str, Any] | None = UNSET,
+        happened_at: TimeLike | None = UNSET,
+        valid_at: TimeLike | None = UNSET,
+        invalid_at: TimeLike | None = UNSET,
+        trust: float = UNSET,
+    ) -> Memory:
+        """Change a memory's words or attributes; what it said before stays in its history.
+
+        Raises:
+            NotFound: the id is unknown.
+        """
+        body: dict[str, Any] = {}
+        if metadata is not UNSET:
+            body["metadata"] = read_metadata(metadata, "metadata")
+        for name, value in (("happened_at", happened_at), ("valid_at", valid_at), ("invalid_at", invalid_at)):
+            if value is not UNSET:
+                body[name] = read_optional_time(value, name, self._zone)
+        if trust is not UNSET:
+            body["trust"] = read_trust(trust, "trust")
+        if text is None and not body:
+            raise InvalidInput("text", "and every other change is missing", "say what to change: text=, metadata=, …")
+        words = None if text is None else read_text(text, "text")
+        return self._store.revise(read_id(id), words, body, self._index, self._now())
+
+    def derive(
+        self,
+        text: str,
+        *,
+        sources: Sequence[str],
+        recipe: str,
+        topic: str = "",
+        kind: Literal["fact", "skill", "episode", "theme", "profile"] = "fact",
+        valid_at: TimeLike | None = None,
+        invalid_at: TimeLike | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Memory:
+        """Store something derived from other memories, under an id that the same derivation always gets.
+
+        It lives in the namespace of its sources and goes with them: deleted when the last of them is, hidden and
+        derived again (by the deriver of its `recipe`) when one of several is.
+        """
+        if not sources:
+            raise InvalidInput("sources", "is empty", "name the memories that it was derived from")
+        found = [self.get(source) for source in sources]
+        first = found[0]
+        if first is None:
+            raise NotFound("sources", sources[0])
+        derivation = Derivation(
+            namespace=first.namespace,
+            kind=kind,
+            text=read_text(text, "text"),
+            recipe=read_label(recipe, "recipe"),
+            topic=topic,
+            sources=tuple(read_id(source, "sources") for source in sources),
+            valid_at=read_optional_time(valid_at, "valid_at", self._zone),
+            invalid_at=read_optional_time(invalid_at, "invalid_at", self._zone),
+            happened_at=None if first.happened_at is None else to_micros(first.happened_at),
+            metadata=read_metadata(metadata, "metadata"),
+        )
+        return self._store.derive(derivation, self._index, self._now())
+
+    def link(self, source: str, target: str, relation: str = "related", *, weight: float = 1.0) -> None:
+        """Join two memories by a typed, directed edge; a second call of the same relation changes its weight."""
+        weight = read_trust(weight, "weight")
+        self._store.link(
+            read_id(source, "source"), read_id(target, "target"), read_label(relation, "relation"), weight, self._now()
+        )
+
+    def delete(self, id: str) -> Deletion:
+        """Delete a memory, its history, and what was derived only from it, in every table and on disk.
+
+        Returns:
+            The ids that went. `purge` is `pending` while another process still reads old pages; the next write or
+            `maintain()` tries again.
+
+        Raises:
+            NotFound: the id is unknown.
+        """
+        return self._store.erase([read_id(id)], self._now())
+
+    def delete_all(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        descendants: bool = False,
+    ) -> Deletion:
+        """Delete every memory of a scope, which must be named."""
+        scope = read_scope(user_id, agent_id, namespace, descendants=read_flag(descendants, "descendants"))
+        if not scope.explicit:
+            raise InvalidInput("user_id", "is missing, and so are agent_id and namespace", "name what to delete")
+        return self._store.erase_scope(self._store.namespaces_of(scope), scope.agent_id, self._now())
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def search(self, query: str, *, limit: int = 10, offset: int = 0, **where: Unpack[Where]) -> Page[Hit]:
+        """The memories that answer a question, best first; `.more` says how many come after them.
+
+        Every keyword of `Where` narrows it: `user_id`, `agent_id`, `namespace`, `descendants`, `kinds`, `sessions`,
+        `since`, `until`, `as_of`, `known_at`, `now`, `filters`. Ranks and does not cut; writes nothing.
+
+        Raises:
+            InvalidInput: the query is blank, or a keyword cannot be read.
+        """
+        text = read_query_text(query)
+        request = read_request(where, self._zone)
+        now = self._moment(request.now)
+        limit, offset = read_count(limit, "limit", 1), read_count(offset, "offset", 0)
+        return self._searcher.search(Asked(text, now, self._serving or self._missing), request, limit, offset)
+
+    def context(self, query: str, *, budget: int = 1000, **where: Unpack[Where]) -> Context:
+        """A block for a prompt, of at most `budget` tokens: dated, cited, in reading order.
+
+        Empty, and false, where nothing is known about the question. Counts as a use of the memories that it shows.
+        """
+        budget = read_count(budget, "budget", 1, 10_000_000)
+        hits = self.search(query, limit=CONTEXT_CANDIDATES, **where)
+        count = self._count_tokens or StaticEmbedder.bundled().count
+        context = compose(query, hits, budget=budget, count_tokens=count)
+        self._uses.update({memory_id: 1 for item in context.items for memory_id in item.memory_ids})
+        return context
+
+    def list(self, *, limit: int = 100, offset: int = 0, **where: Unpack[Where]) -> Page[Memory]:
+        """Memories in reading order, without a question; takes the keywords of `search`."""
+        limit, offset = read_count(limit, "limit", 1), read_count(offset, "offset", 0)
+        request = read_request(where, self._zone)
+        selection = select(self._store, request)
+        if not selection.namespaces:
+            return Page(offset=offset)
+        now = to_micros(self._moment(request.now))
+        memories, total = self._store.page(selection, now, limit, offset)
+        return Page(memories, total=total, offset=offset)
+
+    def get(self, id: str) -> Memory | None:
+        """The memory of an id, or None."""
+        stored = self._store.get(read_id(id), self._now())
+        return None if stored is None else stored.memory
+
+    def get_item(
+        self,
+        key: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        refresh: bool = True,
+    ) -> Memory | None:
+        """The item of a key, or None; reading it starts its time to live anew unless `refresh` is False."""
+        scope = read_scope(user_id, agent_id, namespace)
+        now = self._now()
+        stored = self._store.find_key(self._store.namespaces_of(scope), read_label(key, "key"), now)
+        if stored is not None and read_flag(refresh, "refresh"):
+            self._store.refresh(stored.num, now)
+        return None if stored is None else stored.memory
+
+    def history(self, id: str) -> builtins.list[Change]:
+        """Every change of a memory, oldest first; after a deletion, without words."""
+        return self._store.history(read_id(id))
+
+    def links(self, id: str) -> builtins.list[Link]:
+        """The typed edges that begin or end at a memory."""
+        return self._store.links(read_id(id))
+
+    def namespaces(self) -> builtins.list[Namespace]:
+        """Every namespace that holds a memory."""
+        return self._store.namespaces()
+
+    def stats(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        descendants: bool = False,
+    ) -> Stats:
+        """Counts, span and people of a scope; of the whole file where none is named."""
+        scope = read_scope(user_id, agent_id, namespace, descendants=descendants)
+        return self._store.stats(self._namespaces_or_all(scope), self._now())
+
+    # ── keeping ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def maintain(self) -> Maintained:
+        """Do the queued work: derive again, change embedder, delete what has expired, finish a purge."""
+        self._flush_uses()
+        maintained = self._maintainer.run(self._now())
+        if self._next is not None and self._store.serving_embedder()[0] == self._next.name:
+            self._serving, self._next = self._next, None
+            self._indexer.embedder = self._serving
+        return maintained
+
+    def check(self) -> builtins.list[Problem]:
+        """Every disagreement between the log and what is derived from it; empty when all is well."""
+        return self._store.check(self._index, vectors_can_be_made=self._serving is not None)
+
+    def reindex(self) -> int:
+        """Build memories, links, passages and vectors anew from the log; returns how many memories."""
+        return self._store.reindex(self._index, ANALYZER)
+
+    def verify_erased(self, text: str) -> Erasure:
+        """Which live memories hold a text, and which files hold stray copies of its bytes."""
+        return self._store.verify_erased(read_text(text, "text"))
+
+    def backup(self, path: str | os.PathLike[str]) -> int:
+        """Copy the store to a new file while it is in use; returns its size in bytes."""
+        self._flush_uses()
+        return self._store.backup(Path(path))
+
+    def import_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        timezone: Zone | None = None,
+        date_order: str | None = None,
+        progress: Progress | None = None,
+    ) -> ImportReport:
+        """Import a file of any supported format; importing it twice adds nothing."""
+        scope = read_scope(user_id, agent_id, namespace)
+        return import_into(
+            self,
+            path,
+            format=format,
+            user_id=user_id,
+            agent_id=agent_id,
+            namespace=None if namespace is None else scope.namespace,
+            timezone=timezone or self._zone,
+            date_order=date_order,
+            progress=progress,
+            restore=lambda entries: self._store.restore_entries(entries, self._index),
+        )
+
+    def export_file(
+        self,
+        path: str | os.PathLike[str] | IO[bytes],
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        descendants: bool = False,
+    ) -> ExportReport:
+        """Write everything (history, provenance, times) as JSONL, to a file or a binary stream.
+
+        Without a scope, the whole store.
+        """
+        scope = read_scope(user_id, agent_id, namespace, descendants=descendants)
+        self._flush_uses()
+        nums = self._namespaces_or_all(scope)
+        paths = None if nums is None else self._store.paths_of(nums)
+        return export_to(self._store.export_entries(paths), path, namespaces=paths)
+
+    def close(self) -> None:
+        """Write what is pending and release the file; a second call does nothing."""
+        if self._background is not None:
+            self._background.stop()
+            self._background = None
+        if not self._closed:
+            self._flush_uses()
+            self._closed = True
+        self._store.close()
+        self.executor.shutdown(wait=False)
+
+    _closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._store.path
+
+    @cached_property
+    def executor(self) -> ThreadPoolExecutor:
+        """The threads in which the async twins run."""
+        return ThreadPoolExecutor(max_workers=4, thread_name_prefix="mnemos")
+
+    def _now(self) -> int:
+        return to_micros(read_clock(self._clock()))
+
+    def _moment(self, micros: int | None) -> datetime:
+        return from_micros(self._now() if micros is None else micros)
+
+    def _flush_uses(self) -> None:
+        if self._uses:
+            uses, self._uses = self._uses, Counter()
+            self._store.record_uses(uses, self._now())
+
+    def _namespaces_or_all(self, scope: Scope) -> tuple[int, ...] | None:
+        return self._store.namespaces_of(scope) if scope.explicit else None
+
+    # ── async twins ──────────────────────────────────────────────────────────────────────────────────────────
+
+    aadd = in_thread(add)
+    aput = in_thread(put)
+    aupdate = in_thread(update)
+    aderive = in_thread(derive)
+    alink = in_thread(link)
+    adelete = in_thread(delete)
+    adelete_all = in_thread(delete_all)
+    asearch = in_thread(search)
+    acontext = in_thread(context)
+    alist = in_thread(list)
+    aget = in_thread(get)
+    aget_item = in_thread(get_item)
+    ahistory = in_thread(history)
+    alinks = in_thread(links)
+    anamespaces = in_thread(namespaces)
+    astats = in_thread(stats)
+    amaintain = in_thread(maintain)
+    acheck = in_thread(check)
+    areindex = in_thread(reindex)
+    averify_erased = in_thread(verify_erased)
+    abackup = in_thread(backup)
+    aimport_file = in_thread(import_file)
+    aexport_file = in_thread(export_file)
+
+
+def _label(value: object, field: str) -> str | None:
+    return None if value is None else read_label(value, field)
+
+
+def _ttl(ttl: timedelta | float | None) -> int | None:
+    if ttl is None:
+        return None
+    seconds = ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e10:
+        raise InvalidInput("ttl", f"{str(ttl)[:40]!r} is not a length of time", "give seconds above 0, or a timedelta")
+    return int(seconds * 1_000_000)
+
+
+def _strings(value: object) -> builtins.list[str]:
+    """Every non-blank string in a JSON value, depth first."""
+    if isinstance(value, str):
+        return [read_text(value, "value")] if value.strip() else []
+    parts: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        parts = value.values()
+    elif isinstance(value, list | tuple):
+        parts = value
+    return [text for part in parts for text in _strings(part)]
