@@ -132,7 +132,7 @@ def _read_message(message: Mapping[str, Any], node: str, session: str, title: st
     text, media = _parts(content)
     if reason := _left_out(message, role, content):
         # every conversation begins with an empty system node; it is nothing that anybody would miss
-        if text.strip() or role in _SPOKEN:
+        if text.strip() or role != "system":
             yield Skipped(reason, where)
         return
     for kind in media:

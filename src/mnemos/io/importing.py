@@ -17,6 +17,7 @@ from mnemos.io.jsonl import Entry, Restored
 from mnemos.io.jsonl import Progress as Progress
 from mnemos.io.reading import Message, Options, Skipped, read_date_order
 from mnemos.io.source import Bundle, open_bundle
+from mnemos.namespaces import read_scope
 from mnemos.records import Memory, Namespace
 from mnemos.times import Zone, read_zone
 
@@ -38,7 +39,7 @@ class Target(Protocol):
         *,
         user_id: str | None = None,
         agent_id: str | None = None,
-        namespace: Namespace | None = None,
+        namespace: Sequence[str] | None = None,
     ) -> Sequence[Memory]:
         """Store messages durably, in order; repeats are told by `is_new`."""
         ...
@@ -172,7 +173,7 @@ def import_file(
     format: str | None = None,
     user_id: str | None = None,
     agent_id: str | None = None,
-    namespace: Namespace | None = None,
+    namespace: Sequence[str] | None = None,
     timezone: Zone | None = None,
     date_order: str | None = None,
     strict: bool = False,
@@ -187,7 +188,8 @@ def import_file(
     the entries of Mnemos' own export. `ImportStopped` carries the report of what was kept.
     """
     options = Options(read_zone(timezone), read_date_order(date_order), strict)
-    scope = _Scope(user_id, agent_id, namespace)
+    read_scope(user_id, agent_id, namespace)
+    scope = _Scope(user_id, agent_id, None if namespace is None else tuple(namespace))
     with open_bundle(path) as bundle:
         match = match_format(bundle, format)
         if match.reader is None:

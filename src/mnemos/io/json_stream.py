@@ -13,7 +13,7 @@ CHUNK = 1 << 20
 MAX_ELEMENT = 1 << 28
 """Characters in one element."""
 _SPACE = re.compile(r"[ \t\r\n]*")
-_CUT_TOKEN = re.compile(r"(t(ru?)?|f(a(ls?)?)?|n(ul?)?|-|\\?u?[0-9a-fA-F]{0,3})?\s*")
+_CUT_TOKEN = re.compile(r"(t(ru?)?|f(a(ls?)?)?|n(ul?)?|-|[.eE][+-]?|\\?u?[0-9a-fA-F]{0,4})?\s*")
 """What may stand between an error and the end of what was read when only the end is missing."""
 
 
@@ -88,7 +88,9 @@ class _Window:
             except (RecursionError, ValueError) as error:
                 raise self.invalid(str(error), self.at) from error
             else:
-                if end < len(self.buffer) or not self.more():
+                # a number may go on in what has not been read yet
+                whole = end < len(self.buffer) and self.buffer[end] not in ".eE"
+                if whole or not self.more():
                     self.at = end
                     return value
             if len(self.buffer) - self.at > MAX_ELEMENT:

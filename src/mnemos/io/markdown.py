@@ -60,7 +60,7 @@ def _read_note(name: str, text: str, options: Options) -> Iterator[Item]:
     path = PurePosixPath(name)
     heading = _HEADING.search(body)
     title = str(fields.get("title") or "") or (heading[1] if heading else path.stem)
-    if title.casefold() not in body[: 3 * len(title) + 80].casefold() and re.search(r"[^\W\d_]", title):
+    if re.search(r"[^\W\d_]", title) and not re.search(rf"(?<!\w){re.escape(title)}(?!\w)", body[:500], re.IGNORECASE):
         # a note is found by its title too
         body = f"# {title}\n\n{body}"
     metadata: dict[str, Any] = {"title": title, "path": name}

@@ -195,7 +195,7 @@ def _read_message(rest: str, where: str) -> Message | Skipped:
     if _NOTICE.fullmatch(plain):
         return Skipped(SYSTEM, where)
     if text.startswith("\u200e") and not plain.startswith(_KEPT_IOS) and not _ATTACHED.search(text):
-        return Skipped(MEDIA if _OMITTED_IOS.fullmatch(plain) or len(plain) < 25 else SYSTEM, where)
+        return Skipped(MEDIA if _OMITTED_IOS.fullmatch(plain.replace("\u200e", "")) else SYSTEM, where)
     message: Message = {"name": name}
     if _ATTACHED.search(text):
         text = _ATTACHED.sub("", text)
