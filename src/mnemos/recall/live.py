@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,11 @@ class View:
     """Places in `records.KINDS`."""
     expires: NDArray[np.int64]
     """Microseconds; `NEVER` without a time to live."""
+
+    @cached_property
+    def verbatim(self) -> bool:
+        """Whether no memory here is derived from another."""
+        return not bool((self.snapshot.memories < 0).any())
 
     def eligible(self, kinds: Sequence[str], now: int) -> NDArray[np.bool_]:
         """Which memories are of these kinds and have not expired."""
@@ -129,6 +135,6 @@ def _row(row: UnitRow) -> Row:
 
 def _columns(rows: Sequence[UnitRow]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     first = [row for row in rows if row.part == 0]
-    kinds = np.fromiter((KINDS.index(row.kind) for row in first), dtype=np.uint8, count=len(first))  # type: ignore[arg-type]
+    kinds = np.fromiter((KINDS.index(row.kind) for row in first), dtype=np.uint8, count=len(first))
     expiries = (NEVER if row.expires_at is None else row.expires_at for row in first)
     return kinds, np.fromiter(expiries, dtype=np.int64, count=len(first))

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from mnemos.recall.engine import Ranking, rank
-
 from mnemos.arguments import Request
 from mnemos.embed.protocol import Embedder
 from mnemos.passages import Index
+from mnemos.recall.engine import Ranking, rank
 from mnemos.recall.live import Snapshots, View, build_view, sorted_rows
 from mnemos.recall.query import read_query
 from mnemos.records import LEVELS, Hit, Memory, Page
@@ -18,6 +17,9 @@ from mnemos.store.conditions import Selection
 from mnemos.store.reading import UnitRow
 from mnemos.store.sqlite import SqliteStore
 from mnemos.times import to_micros
+
+FOLDED = 4
+"""How many ranked memories are looked at for each hit where some may fold into others."""
 
 
 class Asked(NamedTuple):
@@ -48,13 +50,13 @@ class Searcher:
                 eligible = view.eligible(request.kinds, now)
             else:
                 eligible = view.among(self._store.select(selection, now))
-        total = int(eligible.sum())
-        if not total:
+        if not eligible.any():
             return Page(offset=offset)
         query = read_query(asked.text, now=asked.now, snapshot=view.snapshot, embedder=asked.embedder)
-        ranking = rank(view.snapshot, query, eligible=eligible, limit=None)
-        folded = self._fold(ranking, request)
-        return Page(self._hits(view, ranking, folded, request, limit, offset), total=len(folded), offset=offset)
+        needed = offset + limit
+        ranking = rank(view.snapshot, query, eligible=eligible, limit=needed if view.verbatim else needed * FOLDED)
+        chosen = self._fold(ranking, request)[offset:needed]
+        return Page(self._hits(ranking, chosen, request), total=ranking.total, offset=offset)
 
     def _view(self, selection: Selection) -> View:
         if selection.known_at is None:
@@ -94,16 +96,7 @@ class Searcher:
             kept.append((place, []))
         return kept
 
-    def _hits(
-        self,
-        view: View,
-        ranking: Ranking,
-        folded: Sequence[tuple[int, list[int]]],
-        request: Request,
-        limit: int,
-        offset: int,
-    ) -> list[Hit]:
-        chosen = folded[offset : offset + limit]
+    def _hits(self, ranking: Ranking, chosen: Sequence[tuple[int, list[int]]], request: Request) -> list[Hit]:
         wanted = [int(ranking.nums[place]) for place, _ in chosen] + [num for _, also in chosen for num in also]
         memories = self._store.fetch(wanted, request.known_at)
         hits = []
@@ -111,13 +104,13 @@ class Searcher:
             memory = memories.get(int(ranking.nums[place]))
             if memory is not None:
                 others = tuple(memories[num].id for num in also if num in memories)
-                hits.append(_hit(view, ranking, place, memory, others))
+                hits.append(_hit(ranking, place, memory, others))
         return hits
 
 
-def _hit(view: View, ranking: Ranking, place: int, memory: Memory, also: tuple[str, ...]) -> Hit:
+def _hit(ranking: Ranking, place: int, memory: Memory, also: tuple[str, ...]) -> Hit:
     why = {name: float(values[place]) for name, values in ranking.contributions.items()}
-    start, end = view.snapshot.span(int(ranking.nums[place]), int(ranking.part[place]))
+    start, end = map(int, ranking.spans[place])
     whole = start == 0 and end >= len(memory.text)
     return Hit(memory, float(ranking.scores[place]), why, also, None if whole else (start, end))
 

@@ -119,7 +119,7 @@ class Reader:
             for namespace in namespaces:
                 row = connection.execute(query, (namespace, key, now)).fetchone()
                 if row is not None:
-                    return fetch_id(connection, row[0])
+                    return fetch_id(connection, row[1])
         return None
 
     def fetch(self, nums: Sequence[int], known_at: int | None = None) -> dict[int, Memory]:
