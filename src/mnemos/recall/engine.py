@@ -1,0 +1,99 @@
+"""Ranking: every signal of every memory, summed, best first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnemos.recall import fusion
+from mnemos.recall.query import Query
+from mnemos.recall.signals import measure
+from mnemos.recall.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Memories, best first."""
+
+    nums: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    """Calibrated probabilities."""
+    part: NDArray[np.int32]
+    """The number of each memory's best passage."""
+    spans: NDArray[np.int64]
+    """Where that passage begins and ends in the memory's text."""
+    total: int
+    """How many memories were eligible."""
+    units: NDArray[np.int64]
+    terms: fusion.Terms
+
+    def why(self, place: int) -> dict[str, float]:
+        """What each signal contributed to one hit, in logits; the values add up to the logit of its score."""
+        unit = self.units[place]
+        return {name: float(values[unit]) for name, values in self.terms.items()}
+
+    @cached_property
+    def contributions(self) -> dict[str, NDArray[np.float64]]:
+        """The same for all hits, by signal."""
+        return {name: values[self.units].astype(np.float64) for name, values in self.terms.items()}
+
+
+def threshold() -> float:
+    """A best score below this says that nothing is known about the matter."""
+    return fusion.bundled().threshold
+
+
+def rank(
+    snapshot: Snapshot,
+    query: Query,
+    *,
+    eligible: NDArray[np.bool_] | None = None,
+    limit: int | None = None,
+    weights: fusion.Weights | None = None,
+) -> Ranking:
+    """The best `limit` of the eligible memories; the others still lend context to their neighbours."""
+    weights = weights or fusion.bundled()
+    none = np.empty(0, np.int64)
+    if not len(snapshot):
+        return Ranking(none, np.empty(0), none.astype(np.int32), none.reshape(0, 2), 0, none, {})
+    terms = fusion.weigh(measure(snapshot, query), weights)
+    order = fusion.total(terms)
+    best = _best_units(snapshot, order)
+    places = _top(order[best], eligible, limit)
+    units = best[places]
+    columns = snapshot.columns
+    return Ranking(
+        nums=snapshot.memories[places],
+        scores=fusion.probability(order[units]),
+        part=columns.part[units],
+        spans=np.stack([columns.start[units], columns.end[units]], axis=1),
+        total=len(snapshot) if eligible is None else int(np.count_nonzero(eligible)),
+        units=units,
+        terms=terms,
+    )
+
+
+def _best_units(snapshot: Snapshot, order: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The unit of each memory that scores best, the first of equals."""
+    if snapshot.simple:
+        return snapshot.firsts
+    best = np.maximum.reduceat(order, snapshot.firsts)
+    counts = np.diff(snapshot.firsts, append=len(order))
+    hits = np.flatnonzero(order == np.repeat(best, counts))
+    owners = np.searchsorted(snapshot.firsts, hits, side="right") - 1
+    return hits[np.unique(owners, return_index=True)[1]]
+
+
+def _top(order: NDArray[np.float32], eligible: NDArray[np.bool_] | None, limit: int | None) -> NDArray[np.int64]:
+    """The places of the best, best first; of equals the earlier in reading order first."""
+    places = np.arange(len(order)) if eligible is None else np.flatnonzero(eligible)
+    values = order[places]
+    if limit is not None and 0 < limit < len(places):
+        least = np.partition(values, len(values) - limit)[len(values) - limit]
+        kept = values >= least
+        places, values = places[kept], values[kept]
+    places = places[np.argsort(-values, kind="stable")]
+    return places if limit is None else places[:limit]

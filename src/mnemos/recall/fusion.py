@@ -1,0 +1,63 @@
+"""From signals to a score: fitted weights, a sum in logits, and a calibrated probability."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnemos.recall.signals import Signals
+
+
+class Weights(NamedTuple):
+    """The fitted numbers, as `weights.json` holds them."""
+
+    signals: dict[str, float]
+    """Logits for each unit of a signal."""
+    level: dict[str, float]
+    """Logits for each unit of an absolute measure of the question."""
+    bias: float
+    threshold: float
+    """A best score below this says: nothing is known about it."""
+
+
+@cache
+def bundled() -> Weights:
+    """The weights that ship with Mnemos."""
+    held = json.loads(files("mnemos.recall").joinpath("weights.json").read_text(encoding="utf-8"))
+    return Weights(held["signals"], held["level"], held["bias"], held["threshold"])
+
+
+Terms = dict[str, NDArray[np.float32]]
+"""What each signal contributes, in logits, by name; one value per unit."""
+
+
+def weigh(signals: Signals, weights: Weights) -> Terms:
+    """The contribution of every signal, and of the level that all hits of a question share."""
+    terms = {
+        name: np.float32(weight) * signals.values[name]
+        for name, weight in weights.signals.items()
+        if name in signals.values
+    }
+    level = weights.bias + sum(weight * signals.level[name] for name, weight in weights.level.items())
+    some = next(iter(signals.values.values()))
+    terms["level"] = np.full(len(some), level, np.float32)
+    return terms
+
+
+def total(terms: Terms) -> NDArray[np.float32]:
+    """The sum of the contributions for each unit: the logit of its score, and what hits are ordered by."""
+    values = list(terms.values())
+    summed = values[0].copy()
+    for value in values[1:]:
+        summed += value
+    return summed
+
+
+def probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The logistic function."""
+    return 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -60, 60)))

@@ -1,0 +1,241 @@
+"""What recall holds in memory of one namespace: arrays over its passages, in reading order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnemos.recall.columns import Buffer, Names
+from mnemos.recall.postings import Postings
+
+NONE = int(np.iinfo(np.int64).min)
+"""Stands for an unknown time."""
+MACHINE_NAMES = frozenset({"", "assistant", "ai", "bot", "model", "system", "tool"})
+_GAP = 30 * 60 * 1_000_000
+"""Turns without a session belong together while no two neighbours are further apart than this (µs)."""
+
+
+class Row(NamedTuple):
+    """One passage, as the store keeps it."""
+
+    num: int
+    part: int
+    seq: int
+    kind: str
+    session: str | None
+    speaker: str | None
+    role: str | None
+    happened_at: int | None
+    start: int
+    end: int
+    tokens: bytes
+    terms: bytes
+    vector: bytes
+
+
+class Columns(NamedTuple):
+    """What is known of each unit, one entry per unit."""
+
+    num: NDArray[np.int64]
+    part: NDArray[np.int32]
+    seq: NDArray[np.int64]
+    session: NDArray[np.int32]
+    speaker: NDArray[np.int32]
+    machine: NDArray[np.int8]
+    """1 for a machine's words, 2 for its user's, 0 for people among themselves and everything else."""
+    time: NDArray[np.int64]
+    cues: NDArray[np.uint32]
+    words: NDArray[np.int32]
+    """How many terms the unit has, header included."""
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+
+    def append(self, other: Columns) -> Columns:
+        """With the units of another after these."""
+        pairs: list[Any] = [np.concatenate(pair) for pair in zip(self, other, strict=True)]  # type: ignore[arg-type]
+        return Columns(*pairs)
+
+    def keep(self, alive: NDArray[np.bool_]) -> Columns:
+        """Only the units that are alive."""
+        kept: list[Any] = [column[alive] for column in self]
+        return Columns(*kept)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Snapshot:
+    """An immutable view; `extend` and `without` give another one and share what they can."""
+
+    columns: Columns
+    terms: Postings
+    tokens: Postings
+    vectors: NDArray[np.float32]
+    buffer: Buffer
+    sessions: Names
+    speakers: Names
+
+    @classmethod
+    def build(cls, rows: Sequence[Row], embedder_dim: int) -> Snapshot:
+        """From all passages of a namespace, ordered by `seq` and `part`."""
+        return cls.empty(embedder_dim).extend(rows)
+
+    @classmethod
+    def empty(cls, embedder_dim: int) -> Snapshot:
+        """A snapshot of nothing."""
+        buffer = Buffer(embedder_dim)
+        none = Postings(())
+        return cls(_columns([], Names(), Names()), none, none, buffer.view(), buffer, Names(), Names())
+
+    def extend(self, rows: Sequence[Row]) -> Snapshot:
+        """With later passages."""
+        if not rows:
+            return self
+        first = len(self.columns.num)
+        fresh = _columns(rows, self.sessions, self.speakers, self.columns)
+        lengths = fresh.words.astype(np.int64)
+        marks = np.cumsum(lengths + 1) - lengths - 1
+        flat = np.frombuffer(b"".join([row.terms for row in rows]), np.uint32)
+        fresh = fresh._replace(cues=flat[marks])
+        terms = Postings.build(np.delete(flat, marks), lengths, first)
+        flat_tokens = np.frombuffer(b"".join([row.tokens for row in rows]), np.uint16)
+        counts = np.fromiter((len(row.tokens) // 2 for row in rows), np.int64, len(rows))
+        tokens = Postings.build(flat_tokens.astype(np.uint32), counts, first)
+        buffer = self.buffer.append(first, [row.vector for row in rows])
+        columns = self.columns.append(fresh)
+        terms, tokens = self.terms.append(terms), self.tokens.append(tokens)
+        return Snapshot(columns, terms, tokens, buffer.view(), buffer, self.sessions, self.speakers)
+
+    def without(self, nums: Sequence[int] | NDArray[np.int64]) -> Snapshot:
+        """Without some memories."""
+        alive = ~np.isin(self.columns.num, np.asarray(nums, np.int64))
+        if alive.all():
+            return self
+        number = np.cumsum(alive) - 1
+        columns = self.columns.keep(alive)
+        buffer = Buffer.of(self.vectors[alive])
+        terms, tokens = self.terms.keep(alive, number), self.tokens.keep(alive, number)
+        return Snapshot(columns, terms, tokens, buffer.view(), buffer, self.sessions, self.speakers)
+
+    def __len__(self) -> int:
+        """How many memories there are."""
+        return len(self.memories)
+
+    @cached_property
+    def firsts(self) -> NDArray[np.int64]:
+        """The number of each memory's first unit."""
+        num = self.columns.num
+        return np.flatnonzero(np.concatenate(([True], num[1:] != num[:-1]))) if len(num) else np.empty(0, np.int64)
+
+    @cached_property
+    def memories(self) -> NDArray[np.int64]:
+        """The memories' numbers, in reading order."""
+        return self.columns.num[self.firsts]
+
+    def span(self, num: int, part: int) -> tuple[int, int]:
+        """Where a passage begins and ends in its memory's text."""
+        units = np.flatnonzero((self.columns.num == num) & (self.columns.part == part))
+        return int(self.columns.start[units[0]]), int(self.columns.end[units[0]])
+
+    @cached_property
+    def simple(self) -> bool:
+        """Whether every memory is a single unit."""
+        return len(self.firsts) == len(self.columns.num)
+
+    @cached_property
+    def reading(self) -> NDArray[np.int64] | None:
+        """Units ordered by session, then reading order; None where they stand so already."""
+        session = self.columns.session
+        if not len(session) or bool((session[1:] >= session[:-1]).all()):
+            return None
+        return np.argsort(session, kind="stable")
+
+    @cached_property
+    def session_starts(self) -> NDArray[np.int64]:
+        """Where each session begins in `reading` order."""
+        session = self.columns.session if self.reading is None else self.columns.session[self.reading]
+        return np.flatnonzero(np.concatenate(([True], session[1:] != session[:-1])))
+
+    @cached_property
+    def session_lengths(self) -> NDArray[np.int64]:
+        """How many units each session has, in `reading` order."""
+        return np.diff(self.session_starts, append=len(self.columns.num))
+
+    @cached_property
+    def breaks(self) -> NDArray[np.bool_]:
+        """In `reading` order, whether a unit and the next one are of different sessions."""
+        broken = np.zeros(max(0, len(self.columns.num) - 1), np.bool_)
+        broken[self.session_starts[1:] - 1] = True
+        return broken
+
+    @cached_property
+    def around(self) -> NDArray[np.float32]:
+        """In `reading` order, the length of the sum of the vectors of a unit and of its neighbours."""
+        vectors = self.vectors if self.reading is None else self.vectors[self.reading]
+        own = np.einsum("ij,ij->i", vectors, vectors)
+        first, second = np.zeros_like(own), np.zeros_like(own)
+        first[:-1] = np.einsum("ij,ij->i", vectors[:-1], vectors[1:])
+        first[:-1][self.breaks] = 0
+        second[:-2] = np.einsum("ij,ij->i", vectors[:-2], vectors[2:])
+        second[:-2][self.breaks[:-1] | self.breaks[1:]] = 0
+        squares = own + 2 * first
+        squares[1:] += np.where(self.breaks, 0, own[:-1]) + 2 * first[:-1]
+        squares[:-1] += np.where(self.breaks, 0, own[1:])
+        squares[1:-1] += 2 * second[:-2]
+        lengths: NDArray[np.float32] = np.sqrt(np.maximum(squares, 1e-6)).astype(np.float32)
+        return lengths
+
+    @cached_property
+    def token_keys(self) -> NDArray[np.uint32]:
+        """The wordpieces that occur, ascending."""
+        return self.tokens.keys()
+
+    @cached_property
+    def mean_words(self) -> float:
+        """The mean number of terms of a unit."""
+        return float(self.columns.words.mean()) if len(self.columns.words) else 1.0
+
+
+def _columns(rows: Sequence[Row], sessions: Names, speakers: Names, before: Columns | None = None) -> Columns:
+    return Columns(
+        num=np.array([row.num for row in rows], np.int64),
+        part=np.array([row.part for row in rows], np.int32),
+        seq=np.array([row.seq for row in rows], np.int64),
+        session=np.array(_sessions(rows, sessions, before), np.int32),
+        speaker=np.array([speakers.number(row.speaker or row.role or "") for row in rows], np.int32),
+        machine=np.array([_machine(row.speaker, row.role) for row in rows], np.int8),
+        time=np.array([NONE if row.happened_at is None else row.happened_at for row in rows], np.int64),
+        cues=np.zeros(len(rows), np.uint32),
+        words=np.array([len(row.terms) // 4 - 1 for row in rows], np.int32),
+        start=np.array([row.start for row in rows], np.int64),
+        end=np.array([row.end for row in rows], np.int64),
+    )
+
+
+def _machine(speaker: str | None, role: str | None) -> int:
+    if role == "assistant":
+        return int((speaker or "").lower() in MACHINE_NAMES)
+    return 2 if role == "user" and (speaker or "user").lower() == "user" else 0
+
+
+def _sessions(rows: Sequence[Row], names: Names, before: Columns | None) -> list[int]:
+    """A number per unit: turns by session, other kinds each by themselves, unnamed turns by gaps in time."""
+    numbers: list[int] = []
+    loose, when = -1, NONE
+    if before is not None and len(before.num):
+        loose, when = int(before.session[-1]), int(before.time[-1])
+    for row in rows:
+        if row.kind != "turn":
+            key = f"m{row.num}"
+        elif row.session is not None:
+            key = f"s{row.session}"
+        else:
+            near = row.happened_at is not None and when != NONE and abs(row.happened_at - when) <= _GAP
+            key = names.name(loose) if near and names.name(loose).startswith("t") else f"t{row.num}"
+        loose = names.number(key)
+        when = NONE if row.happened_at is None else row.happened_at
+        numbers.append(loose)
+    return numbers
