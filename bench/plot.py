@@ -1,0 +1,66 @@
+"""A line plot on two logarithmic axes as SVG, readable on light and dark pages, with nothing to install."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+
+WIDTH, HEIGHT = 720, 420
+LEFT, RIGHT, TOP, BOTTOM = 70, 120, 44, 54
+COLOURS = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#868e96")
+STYLE = """text{font:13px system-ui,sans-serif;fill:#343a40}.title{font-size:15px;font-weight:600}
+.grid{stroke:#adb5bd;stroke-width:.5;stroke-opacity:.6}.line{fill:none;stroke-width:2.2}
+@media(prefers-color-scheme:dark){text{fill:#dee2e6}}"""
+
+Series = Mapping[str, Sequence[tuple[float, float]]]
+
+
+def log_plot(series: Series, *, title: str, across: str, up: str) -> str:
+    """Named lines of (x, y) points, all above zero."""
+    points = [point for line in series.values() for point in line]
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    x_low, x_high = math.log10(min(xs)), math.log10(max(xs))
+    y_low, y_high = math.floor(math.log10(min(ys))), math.ceil(math.log10(max(ys)))
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        to_right = (math.log10(x) - x_low) / ((x_high - x_low) or 1)
+        to_top = (math.log10(y) - y_low) / ((y_high - y_low) or 1)
+        return LEFT + to_right * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - to_top * (HEIGHT - TOP - BOTTOM)
+
+    parts = [_text(LEFT, 24, title, "title"), _text(LEFT, HEIGHT - 12, across), _text(8, TOP - 6, up)]
+    for tick in sorted(set(xs)):
+        x = place(tick, 10**y_low)[0]
+        parts += [_line(x, TOP, x, HEIGHT - BOTTOM), _text(x, HEIGHT - BOTTOM + 18, f"{tick:,.0f}", anchor="middle")]
+    for power in range(y_low, y_high + 1):
+        y = place(min(xs), 10.0**power)[1]
+        parts += [_line(LEFT, y, WIDTH - RIGHT, y), _text(LEFT - 8, y + 4, f"{10.0**power:g}", anchor="end")]
+    labels = _spread({name: place(*line[-1])[1] for name, line in series.items() if line})
+    for number, (name, line) in enumerate((name, line) for name, line in series.items() if line):
+        colour = COLOURS[number % len(COLOURS)]
+        drawn = [place(*point) for point in line]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
+        parts.append(f'<polyline class="line" stroke="{colour}" points="{path}"/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in drawn]
+        parts.append(_text(drawn[-1][0] + 10, labels[name] + 4, name, colour=colour))
+    body = "\n".join(parts)
+    box = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="{escape(title)}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {box}>\n<style>{STYLE}</style>\n{body}\n</svg>\n'
+
+
+def _spread(wanted: Mapping[str, float], gap: float = 16) -> dict[str, float]:
+    """Heights for labels that would otherwise stand on one another."""
+    placed: dict[str, float] = {}
+    lowest = -math.inf
+    for name, height in sorted(wanted.items(), key=lambda item: item[1]):
+        placed[name] = lowest = max(height, lowest + gap)
+    return placed
+
+
+def _text(x: float, y: float, text: str, name: str = "", *, anchor: str = "start", colour: str = "") -> str:
+    shown = (f' class="{name}"' if name else "") + (f' style="fill:{colour}"' if colour else "")
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{shown}>{escape(text)}</text>'
+
+
+def _line(x1: float, y1: float, x2: float, y2: float) -> str:
+    return f'<line class="grid" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'

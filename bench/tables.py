@@ -1,0 +1,107 @@
+"""The speed results as tables: each measure of Mnemos beside its peers, with ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mnemos.bench.table import Table
+
+Read = Callable[[Mapping[str, Any]], float | None]
+RATE, COST = "rate", "cost"
+
+
+def search_at(size: int) -> Read:
+    """Median milliseconds of a search with `size` memories in the namespace."""
+    return lambda system: next(
+        (step["search"]["p50_ms"] for step in system["steps"] if step["size"] == size and step["added"]), None
+    )
+
+
+def first_at(size: int, field: str) -> Read:
+    """A field of the phase that opens a store of `size` memories in a new process."""
+    return lambda system: system["first"].get(str(size), {}).get(field)
+
+
+def import_rate(system: Mapping[str, Any]) -> float:
+    """Turns a second over the whole import."""
+    return sum(step["added"] for step in system["steps"]) / sum(step["seconds"] for step in system["steps"])
+
+
+def long_rate(system: Mapping[str, Any]) -> float | None:
+    """Megabytes a second of long texts."""
+    return system["long"]["megabytes"] / system["long"]["seconds"] if "long" in system else None
+
+
+def tables(results: Mapping[str, Any]) -> list[Table]:
+    """The comparison, and what only Mnemos has."""
+    return [comparison(results), own_table(results)]
+
+
+def comparison(results: Mapping[str, Any]) -> Table:
+    """One row a measure, one column a system."""
+    kept, last = results["kept"], results["sizes"][-1]
+    shown = [size for size in results["sizes"] if size in (1000, kept, last)]
+    measures: list[tuple[str, str, Read, str]] = [
+        ("bulk import, turns/s", RATE, import_rate, "{:,.0f}"),
+        (f"one add at {kept:,}, p50 ms", COST, lambda system: system["add"]["p50_ms"], "{:.2f}"),
+        *((f"search at {size:,}, p50 ms", COST, search_at(size), "{:.2f}") for size in shown),
+        (f"open {kept:,} and search once, s", COST, first_at(kept, "open_and_search_s"), "{:.2f}"),
+        (f"resident with {last:,} after the first search, MB", COST, first_at(last, "rss_mb"), "{:.0f}"),
+        (f"peak with {last:,}, MB", COST, first_at(last, "peak_mb"), "{:.0f}"),
+        ("long texts, MB/s", RATE, long_rate, "{:.2f}"),
+    ]
+    systems: Mapping[str, Any] = results["systems"]
+    rows = tuple(
+        (label, *(_cell(read(systems[name]), read(systems["Mnemos"]), sort, form, name) for name in systems))
+        for label, sort, read, form in measures
+    )
+    return Table("Speed and size beside peers", ("measure", *systems), rows, _notes(results))
+
+
+def own_table(results: Mapping[str, Any]) -> Table:
+    """The importer and the command line."""
+    own = results["systems"].get("Mnemos", {})
+    rows = []
+    if "import_file" in own:
+        found = own["import_file"]
+        rows.append(
+            (
+                f"import of a JSONL file of {found['size']:,} messages",
+                f"{found['size'] / found['seconds']:,.0f} turns/s",
+            )
+        )
+    if "shell" in own:
+        rows.append(
+            (f"`mnemos search` from the shell, {own['shell']['size']:,} memories", f"{own['shell']['p50_s']:.2f} s")
+        )
+    return Table("Only Mnemos", ("measure", "Mnemos"), tuple(rows))
+
+
+def curve(results: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
+    """Size against median milliseconds of a search, for each system."""
+    return {
+        name: [(step["size"], step["search"]["p50_ms"]) for step in system["steps"]]
+        for name, system in results["systems"].items()
+    }
+
+
+def _cell(value: float | None, ours: float | None, sort: str, form: str, name: str) -> str:
+    if value is None:
+        return "–"
+    text = form.format(value)
+    if name == "Mnemos" or not ours or not value:
+        return text
+    ratio = ours / value if sort == RATE else value / ours
+    return f"{text} (×{ratio:.2g})" if ratio < 10 else f"{text} (×{ratio:,.0f})"
+
+
+def _notes(results: Mapping[str, Any]) -> str:
+    notes = ["In brackets: how many times Mnemos' cost (below 1: less than Mnemos)."]
+    for name, system in results["systems"].items():
+        if system["stopped"]:
+            notes.append(f"{name}: {system['stopped']}.")
+        elif (size := system["steps"][-1]["size"]) < results["sizes"][-1]:
+            notes.append(f"{name} was measured up to {size:,} memories only.")
+    notes += [f"{name} is left out: {why.splitlines()[-1]}." for name, why in results["left_out"].items()]
+    return " ".join(notes)

@@ -1,0 +1,1 @@
+"""Measuring Mnemos: data readers, metrics, baselines, and the commands behind `mnemos bench`."""
