@@ -40,7 +40,7 @@ suite: $(VENV)/.$(EXTRAS)
 	$(BIN)/python -m pytest -rs --cov=mnemos --cov-report=term:skip-covered
 
 bench: $(VENV)/.$(EXTRAS) ## speed and size beside peers (makes an environment for each under .bench/)
-	$(BIN)/python -m bench.run
+	$(BIN)/python bench/run.py
 
 docs: $(VENV)/.$(EXTRAS) ## tables and plots in docs/ and README.md from bench/results
 	$(BIN)/python tools/docs.py
