@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
 
+from mnemos.embed.checks import checked_texts, without_surrogates
 from mnemos.errors import EmbedderError
 
 DATA = Path(__file__).parent / "data"
@@ -44,11 +50,11 @@ class StaticEmbedder:
     def load(cls, folder: Path) -> StaticEmbedder:
         """Reads `tokenizer.json` and `vectors.npz` (int8 rows, a float32 scale for each) from a folder."""
         try:
-            tokenizer = Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8"))
-            with np.load(folder / "vectors.npz") as table:
+            tokenizer = wordpiece(json.loads((folder / "tokenizer.json").read_bytes())["model"]["vocab"])
+            with (folder / "vectors.npz").open("rb") as file, np.load(file) as table:
                 vectors = table["rows"] * table["scales"][:, None]
                 name = str(table["name"])
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise EmbedderError(f"no static embedder in {folder}: {error}; reinstall mnemos") from error
         return cls(name, tokenizer, vectors)
 
@@ -73,6 +79,7 @@ class StaticEmbedder:
 
     def tokenize_with_unknown(self, texts: Sequence[str]) -> tuple[list[Tokens], NDArray[np.float32]]:
         """The known token ids of each text, and the share of its tokens that the vocabulary lacks."""
+        texts = checked_texts(texts)
         tokens: list[Tokens] = []
         shares = [np.empty(0, dtype=np.float32)]
         for start in range(0, len(texts), TOKENIZE_BATCH):
@@ -84,17 +91,16 @@ class StaticEmbedder:
             tokens.extend(np.split(flat[known], kept[1:-1]))
         return tokens, np.concatenate(shares, dtype=np.float32)
 
-    def _ids(self, texts: Sequence[str]) -> tuple[Tokens, NDArray[np.int64]]:
+    def _ids(self, texts: list[str]) -> tuple[Tokens, NDArray[np.int64]]:
         """All token ids of a batch end to end, and how many each text has."""
-        clean = [text if text.isascii() else _without_surrogates(text) for text in texts]
-        lists = [code.ids for code in self._tokenizer.encode_batch_fast(clean, add_special_tokens=False)]
+        lists = [code.ids for code in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
         lengths = np.array([len(ids) for ids in lists], dtype=np.int64)
         flat = np.fromiter(chain.from_iterable(lists), dtype=np.uint16, count=int(lengths.sum()))
         return flat, lengths
 
     def count(self, text: str) -> int:
         """How many tokens a text has, unknown ones included."""
-        return len(self._tokenizer.encode(_without_surrogates(text), add_special_tokens=False).ids)
+        return len(self._tokenizer.encode(without_surrogates(text), add_special_tokens=False).ids)
 
     def pool(self, tokens: Tokens, offsets: NDArray[np.int64]) -> NDArray[np.float32]:
         """Sentence vectors of length 1; text `i` owns `tokens[offsets[i]:offsets[i + 1]]`.
@@ -121,9 +127,17 @@ class StaticEmbedder:
         return self.pool(flat, offsets)
 
 
-def _without_surrogates(text: str) -> str:
-    """Half characters (left behind by broken UTF-8 or UTF-16) become replacement characters."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+def wordpiece(vocabulary: dict[str, int]) -> Tokenizer:
+    """BERT's uncased tokenizer over a vocabulary, whole: nothing is cut off, padded or added.
+
+    It knows no special tokens, so `[SEP]` in a text is a word in brackets.
+    """
+    if "[UNK]" not in vocabulary:
+        raise ValueError("the vocabulary lacks [UNK]")
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = BertNormalizer()
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    return tokenizer
 
 
 @cache

