@@ -7,22 +7,19 @@ import io
 import json
 import re
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from rich.console import Console
 
 from mnemos import Mnemos, demo
-from mnemos.io import chatgpt
-from mnemos.io.reading import Skipped
 from mnemos.sample import QUESTIONS, Question, history_file, turn_id
 
 TOOLS = Path(__file__).parents[1] / "tools"
-ANSWERED = QUESTIONS[:5]
 
 
 @cache
@@ -32,16 +29,44 @@ def conversations() -> list[dict[str, Any]]:
 
 
 @cache
-def turns() -> list[dict[str, Any]]:
-    """What the ChatGPT importer reads from the sample."""
-    items = [item for each in conversations() for item in chatgpt.read_conversation(each, each["title"])]
-    return [item for item in items if not isinstance(item, Skipped)]
+def turns() -> list[Turn]:
+    """What was said, as the user last saw it: from the current node of each conversation up to its root."""
+    found = []
+    for each in conversations():
+        key = each["current_node"]
+        while key:
+            node = each["mapping"][key]
+            found += [Turn.of(node["message"], each["id"])] if is_said(node["message"]) else []
+            key = node["parent"]
+    return found
+
+
+class Turn(NamedTuple):
+    """A turn of the export."""
+
+    id: str
+    session: str
+    role: str
+    text: str
+    at: datetime
+
+    @classmethod
+    def of(cls, message: dict[str, Any], session: str) -> Turn:
+        text = next(part for part in message["content"]["parts"] if isinstance(part, str))
+        at = datetime.fromtimestamp(message["create_time"], UTC)
+        return cls(message["id"], session, message["author"]["role"], text, at)
+
+
+def is_said(message: dict[str, Any] | None) -> bool:
+    if message is None or message["author"]["role"] not in ("user", "assistant"):
+        return False
+    return message["content"]["content_type"] in ("text", "multimodal_text")
 
 
 @cache
 def texts() -> dict[str, str]:
-    """The words of each turn by the message id in the export."""
-    return {turn["source_id"].rpartition(":")[2]: turn["content"] for turn in turns()}
+    """The words of each turn by its id."""
+    return {turn.id: turn.text for turn in turns()}
 
 
 @cache
@@ -59,17 +84,17 @@ def builder() -> ModuleType:
 
 
 def test_the_history_is_a_year_of_many_chats() -> None:
-    moments = [turn["happened_at"] for turn in turns()]
+    moments = [turn.at for turn in turns()]
     assert len(turns()) >= 400
-    assert len({turn["session_id"] for turn in turns()}) >= 40
+    assert len({turn.session for turn in turns()}) >= 40
     assert max(moments) - min(moments) >= timedelta(days=365)
     assert len({(moment.year, moment.month) for moment in moments}) >= 12
     assert history_file().stat().st_size < 600_000
 
 
 def test_the_history_is_not_filler() -> None:
-    said = [turn["content"] for turn in turns() if turn["role"] == "user"]
-    answers = [turn["content"] for turn in turns() if turn["role"] == "assistant"]
+    said = [turn.text for turn in turns() if turn.role == "user"]
+    answers = [turn.text for turn in turns() if turn.role == "assistant"]
     assert len(set(said)) > 0.98 * len(said)
     assert len(set(answers)) > 0.98 * len(answers)
     assert sum(len(answer.split()) >= 300 for answer in answers) >= 4
@@ -154,7 +179,7 @@ def test_the_marked_turns_hold_the_answer(mark: str, words: str) -> None:
 
 def test_presents_come_from_several_sessions() -> None:
     answers = QUESTIONS[1].answers
-    sessions = {turn["session_id"] for turn in turns() if turn["source_id"].rpartition(":")[2] in answers}
+    sessions = {turn.session for turn in turns() if turn.id in answers}
     assert len(sessions) >= 4
 
 

@@ -29,7 +29,7 @@ USER = "maeve"
 """Whose memory the sample becomes."""
 
 HITS = 3
-BUDGET = 400
+BUDGET = 500
 """Tokens of the context block."""
 
 _EXCERPT = 280
