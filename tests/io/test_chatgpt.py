@@ -75,6 +75,29 @@ def test_what_was_left_out_is_counted_by_reason(read: Callable[..., Any], files:
     assert got.places["conversation that could not be read"] == "conversations.json, conversation 4"
 
 
+def test_the_oldest_conversation_comes_first_as_exports_list_the_newest_first(
+    read: Callable[..., Any], tmp_path: Path
+) -> None:
+    talks = [conversation(n, f"question {n}", f"answer {n}", create_time=1.7e9 + n) for n in (9, 7, 8, 2)]
+    talks.insert(2, conversation(6, "undated, beside 7", create_time=None))
+    path = tmp_path / "conversations.json"
+    path.write_text(json.dumps(talks))
+    in_order = ["question 2", "answer 2", "question 7", "answer 7", "undated, beside 7", "question 8", "answer 8"]
+    assert read(path).texts == [*in_order, "question 9", "answer 9"]
+    path.write_text(json.dumps(talks)[:-300])
+    got = read(path)
+    assert got.texts == [
+        "question 7",
+        "answer 7",
+        "undated, beside 7",
+        "question 8",
+        "answer 8",
+        "question 9",
+        "answer 9",
+    ]
+    assert "cut short" in str(got.error)
+
+
 def test_the_zip_and_its_numbered_parts_are_read_in_order(read: Callable[..., Any], tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("export/conversations-001.json", json.dumps([conversation(2, "second")]))
@@ -171,13 +194,13 @@ def test_claude_messages_and_attached_text_are_read(read: Callable[..., Any], fi
     got = read(files / "claude" / "conversations.json")
     assert got.format == "claude"
     assert [(m["role"], m.get("kind", "turn"), m["content"]) for m in got.messages] == [
+        ("user", "turn", "An old message without blocks: Olá, João!"),
+        ("assistant", "turn", "Olá!"),
         ("user", "turn", "My loaf stays flat. Notes attached."),
         ("user", "document", "Saturday: 75% water, proofed nine hours at 26 degrees."),
         ("assistant", "turn", "Nine hours is long at that heat.\n\nTry five hours, or use the fridge."),
-        ("user", "turn", "An old message without blocks: Olá, João!"),
-        ("assistant", "turn", "Olá!"),
     ]
-    document = got.messages[1]
+    document = got.messages[3]
     assert document["metadata"] == {"title": "Sourdough that stays flat", "file_name": "baking.txt"}
     assert document["happened_at"] == datetime(2025, 1, 11, 9, 12, 0, 123_456, UTC)
     assert len({message["source_id"] for message in got.messages}) == 5

@@ -87,6 +87,18 @@ def test_it_goes_by_batches_and_tells_its_progress(
     assert all(read <= total == size for read, total in told)
 
 
+def test_progress_of_a_chat_history_runs_to_its_end_while_messages_are_added(
+    memory: Mnemos, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_TICK", 1)
+    told: list[tuple[int, int]] = []
+    memory.import_file(files / "chatgpt", user_id="ana", progress=lambda read, total: told.append((read, total)))
+    size = (files / "chatgpt" / "conversations.json").stat().st_size
+    assert told == sorted(told)
+    assert told[-1] == (size, size)
+    assert any(0.1 * size < read < 0.9 * size for read, _ in told)
+
+
 def test_what_comes_before_a_break_is_kept_and_reported(memory: Mnemos, files: Path, tmp_path: Path) -> None:
     whole = (files / "chatgpt" / "conversations.json").read_text()
     path = tmp_path / "conversations.json"
@@ -105,6 +117,15 @@ def test_strict_ends_at_a_bad_line(memory: Mnemos, files: Path) -> None:
     with pytest.raises(ImportStopped, match=r"messages\.jsonl, line 6") as caught:
         import_file(memory, files / "messages.jsonl", user_id="ana", strict=True)
     assert caught.value.report.added == 4
+
+
+def test_a_message_that_the_store_refuses_is_counted_and_the_others_are_kept(memory: Mnemos, tmp_path: Path) -> None:
+    statements: list[dict[str, Any]] = [{"id": f"s{n}", "memory": f"statement {n}"} for n in range(5)]
+    statements[2]["metadata"] = {"notes": "x" * 1_100_000}
+    (tmp_path / "dump.json").write_text(json.dumps(statements))
+    report = memory.import_file(tmp_path / "dump.json", user_id="ana")
+    assert report.added == 4
+    assert [places for reason, places in report.places.items() if reason.startswith("metadata")] == [("mem0:s2",)]
 
 
 def test_a_dump_of_several_users_goes_to_each_of_them_unless_told(memory: Mnemos, files: Path) -> None:

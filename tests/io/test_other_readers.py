@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -244,12 +245,23 @@ def test_an_unknown_file_is_an_error_that_lists_the_formats(
 
 
 def test_paths_that_cannot_be_read_are_errors(read: Callable[..., Any], tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="there is no file"):
+    with pytest.raises(InvalidInput, match="does not exist"):
         read(tmp_path / "missing.json")
     with pytest.raises(InvalidInput, match="no format that can be imported"):
         read(tmp_path)
     with pytest.raises(InvalidInput, match="path"):
         read("nul\0name.json")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidInput, match="is not a file or a folder"):
+        read(tmp_path / "pipe")
+
+
+def test_a_folder_of_far_too_many_files_is_refused(
+    read: Callable[..., Any], files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "MAX_FILES", 3)
+    with pytest.raises(InvalidInput, match="more than 3 files"):
+        read(files / "notes")
 
 
 def test_a_zip_with_a_password_is_refused_by_name(read: Callable[..., Any], tmp_path: Path) -> None:

@@ -207,6 +207,17 @@ def test_what_no_person_wrote_is_told_apart(read: Callable[..., Any], tmp_path: 
     assert got.skipped == {reason: 1}
 
 
+@pytest.mark.parametrize(
+    "line", ["Ana änderte den Betreff zu „Kino: Freitag“", 'Ana cambió el asunto a "Cine: viernes"', "Ana left"]
+)
+def test_notices_with_a_colon_in_a_quotation_are_no_messages(
+    read: Callable[..., Any], tmp_path: Path, line: str
+) -> None:
+    got = read(write(tmp_path, f"13/07/24, 22:00 - {line}", '13/07/24, 22:01 - Ana "Nina" Sá: real'))
+    assert [message["name"] for message in got.messages] == ['Ana "Nina" Sá']
+    assert got.skipped == {"notice of the app": 1}
+
+
 def test_words_that_only_look_special_are_kept(read: Callable[..., Any], tmp_path: Path) -> None:
     texts = [
         "<3",

@@ -199,13 +199,13 @@ def import_file(
 
 def _import(run: _Import, bundle: Bundle, match: Match, options: Options, progress: Progress | None) -> ImportReport:
     bundle.expect(match.files)
-    told = 0
+    told = 0.0
     try:
         for item in read_items(match, bundle, options):
             run.take(item)
             if progress is not None and bundle.meter.read - told >= _TICK:
                 told = bundle.meter.read
-                progress(told, bundle.meter.total)
+                progress(int(told), bundle.meter.total)
     except ImportFailed as error:
         run.flush()
         raise ImportStopped(str(error), run.report()) from error

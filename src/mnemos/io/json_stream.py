@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from mnemos.errors import ImportFailed
 
 CHUNK = 1 << 20
-MAX_ELEMENT = 1 << 28
+MAX_ELEMENT = 1 << 27
 """Characters in one element."""
 _SPACE = re.compile(r"[ \t\r\n]*")
 _CUT_TOKEN = re.compile(r"(t(ru?)?|f(a(ls?)?)?|n(ul?)?|-|[.eE][+-]?|\\?u?[0-9a-fA-F]{0,4})?\s*")

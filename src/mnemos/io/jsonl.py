@@ -137,7 +137,7 @@ def read_export(bundle: Bundle, name: str, progress: Progress | None = None) -> 
     """The entries of an export; `ImportFailed` where it is damaged, cut short, or of a newer release."""
     bundle.expect([name])
     with bundle.stream(name) as stream:
-        yield from _read(stream, name, lambda: progress and progress(bundle.meter.read, bundle.meter.total))
+        yield from _read(stream, name, lambda: progress and progress(int(bundle.meter.read), bundle.meter.total))
 
 
 def _read(stream: io.BufferedReader, name: str, tick: Callable[[], object]) -> Iterator[Entry]:

@@ -106,13 +106,13 @@ def _read_directory(bundle: Bundle, root: PurePosixPath) -> _Directory:
 
 def _read_list(bundle: Bundle, name: str) -> Iterator[Mapping[str, Any]]:
     if name in bundle.files:
-        with bundle.text(name, metered=False) as text:
+        with bundle.text(name, share=0) as text:
             for element in read_elements(text, name):
                 yield mapping_of(element.value)
 
 
 def _person(user: Mapping[str, Any]) -> str:
-    """The name that people see: the display name, else the real name, else the handle."""
+    """Who it is: the full name, else the display name, else the handle."""
     profile = mapping_of(user.get("profile"))
     names = (profile.get("real_name"), user.get("real_name"), profile.get("display_name"), user.get("name"))
     return next((text_of(name).strip() for name in names if text_of(name).strip()), "")

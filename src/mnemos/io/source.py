@@ -14,8 +14,11 @@ from typing import IO
 
 from mnemos.errors import ImportFailed, InvalidInput
 
-HEAD_BYTES = 1 << 18
-"""How much of a file is looked at to tell what it is."""
+HEAD = 1 << 16
+"""How many characters of a file are looked at to tell what it is."""
+HEADS_KEPT = 16
+MAX_FILES = 200_000
+"""Files in a folder or archive; an export has fewer, a home directory that was named by mistake has more."""
 MAX_LINE = 1 << 26
 """Characters in one line; a longer one is skipped, not loaded."""
 _BUFFER = 1 << 20
@@ -26,19 +29,20 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
 
 @dataclass(slots=True)
 class Meter:
-    """Bytes read so far, of how many."""
+    """Bytes dealt with so far, of how many."""
 
-    read: int = 0
+    read: float = 0
     total: int = 0
 
 
 class _Counted(io.RawIOBase):
-    """A stream that adds what is read from it to a meter, and names itself when it is damaged."""
+    """A stream that adds a share of what is read from it to a meter, and names itself when it is damaged."""
 
-    def __init__(self, stream: IO[bytes], name: str, meter: Meter | None) -> None:
+    def __init__(self, stream: IO[bytes], name: str, meter: Meter, share: float) -> None:
         self._stream = stream
         self._name = name
         self._meter = meter
+        self._share = share
         self._read = 0
 
     def readable(self) -> bool:
@@ -52,8 +56,7 @@ class _Counted(io.RawIOBase):
             raise ImportFailed(f"{self._name}: damaged after byte {self._read:,} ({error})") from error
         view[: len(data)] = data
         self._read += len(data)
-        if self._meter is not None:
-            self._meter.read += len(data)
+        self._meter.read += len(data) * self._share
         return len(data)
 
     def close(self) -> None:
@@ -86,23 +89,23 @@ class Bundle:
         """Say which files will be read, so that progress has a total."""
         self.meter.total = sum(self.files[name] for name in names)
 
-    def stream(self, name: str, *, metered: bool = True) -> io.BufferedReader:
-        """A file's bytes."""
+    def stream(self, name: str, *, share: float = 1.0) -> io.BufferedReader:
+        """A file's bytes; `share` says how much of the work on them is reading them."""
         try:
             raw = self._open(name)
         except (*_DAMAGE, NotImplementedError, RuntimeError) as error:
             # zipfile raises RuntimeError for a password and NotImplementedError for an unknown compression
             raise ImportFailed(f"{name}: cannot be read ({error})") from error
-        return io.BufferedReader(_Counted(raw, name, self.meter if metered else None), _BUFFER)
+        return io.BufferedReader(_Counted(raw, name, self.meter, share), _BUFFER)
 
     def _open(self, name: str) -> IO[bytes]:
         if self.archive is not None:
             return self.archive.open(name)
         return open(self.path if self.single else self.path / name, "rb")
 
-    def text(self, name: str, *, metered: bool = True) -> io.TextIOWrapper:
+    def text(self, name: str, *, share: float = 1.0) -> io.TextIOWrapper:
         """A file's text: UTF-8, or what its byte order mark says; bytes that are neither become lone surrogates."""
-        stream = self.stream(name, metered=metered)
+        stream = self.stream(name, share=share)
         start = stream.peek(4)[:4]
         encoding = next((name for bom, name in (*_BOMS, *_BOMS_16) if start.startswith(bom)), "utf-8")
         errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
@@ -111,8 +114,10 @@ class Bundle:
     def head(self, name: str) -> str:
         """The beginning of a file, to tell what it is."""
         if name not in self._heads:
-            with self.text(name, metered=False) as text:
-                self._heads[name] = text.read(HEAD_BYTES)
+            if len(self._heads) >= HEADS_KEPT:
+                self._heads.pop(next(iter(self._heads)))
+            with self.text(name, share=0) as text:
+                self._heads[name] = text.read(HEAD)
         return self._heads[name]
 
     def close(self) -> None:
@@ -134,19 +139,35 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
     where = Path(path)
     try:
         if where.is_dir():
-            return Bundle(where, dict(_folder(where)))
+            return Bundle(where, _listed(_folder(where), where))
+        if not where.is_file():
+            problem = "is not a file or a folder" if where.exists() else "does not exist"
+            raise InvalidInput("path", f"{str(path)[:200]!r} {problem}", "check its name")
         if zipfile.is_zipfile(where):
             archive = zipfile.ZipFile(where)
-            members = {i.filename: i.file_size for i in archive.infolist() if not i.is_dir()}
-            return Bundle(where, {name: size for name, size in members.items() if not _is_litter(name)}, archive)
+            members = ((entry.filename, entry.file_size) for entry in archive.infolist() if not entry.is_dir())
+            return Bundle(where, _listed(members, where), archive)
         with open(where, "rb"):
             return Bundle(where, {where.name: where.stat().st_size})
-    except FileNotFoundError:
-        raise InvalidInput("path", f"there is no file or folder {str(path)[:200]!r}", "check its name") from None
     except zipfile.BadZipFile as error:
         raise ImportFailed(f"{where.name}: damaged .zip ({error}); download it again") from error
     except (OSError, ValueError) as error:
+        if isinstance(error, InvalidInput):
+            raise
         raise InvalidInput("path", f"cannot be read ({error})", "check its name and its permissions") from error
+
+
+def _listed(files: Iterable[tuple[str, int]], where: Path) -> dict[str, int]:
+    """Files by name, without litter; refused where they are too many to be an export."""
+    found: dict[str, int] = {}
+    for name, size in files:
+        if not _is_litter(name):
+            found[name] = size
+        if len(found) > MAX_FILES:
+            raise InvalidInput(
+                "path", f"{where.name} holds more than {MAX_FILES:,} files", "name the folder of the export itself"
+            )
+    return found
 
 
 def _folder(root: Path) -> Iterator[tuple[str, int]]:
@@ -154,9 +175,8 @@ def _folder(root: Path) -> Iterator[tuple[str, int]]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             file = Path(folder, name)
-            inside = file.relative_to(root).as_posix()
-            if not _is_litter(inside) and file.is_file():
-                yield inside, file.stat().st_size
+            if file.is_file():
+                yield file.relative_to(root).as_posix(), file.stat().st_size
 
 
 def _is_litter(name: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from mnemos.errors import InvalidInput
+from mnemos.events import MAX_TEXT
 from mnemos.io.reading import Item, Message, Options, Ordinals, Skipped
 from mnemos.io.source import Bundle, lines
 from mnemos.io.whatsapp_lines import Clock, Opening, Stamp, detect_order, read_opening
@@ -71,7 +72,9 @@ _NOTICE = re.compile(
     re.DOTALL,
 )
 _NOTICE_NAME = re.compile(
-    r"changed (?:the|this|their|to)|created (?:the )?group|security code|added|turned (?:on|off)|pinned a message",
+    # a quotation that opens and does not close: the colon stands inside a group's new name
+    r"^[^\"]*(?:\"[^\"]*\"[^\"]*)*\"[^\"]*$|[“„«][^”“»]*$"
+    r"|changed (?:the|this|their|to)|created (?:the )?group|security code|added|turned (?:on|off)|pinned a message",
     re.IGNORECASE,
 )
 _KEPT_IOS = ("POLL:", "Location:", "OPTION:")
@@ -110,7 +113,7 @@ def read(bundle: Bundle, names: list[str], options: Options) -> Iterator[Item]:
 
 
 def _openings(bundle: Bundle, name: str) -> Iterator[Opening]:
-    with bundle.text(name, metered=False) as text:
+    with bundle.text(name, share=0) as text:
         for _, line in lines(text):
             if line and (opening := read_opening(line)):
                 yield opening
@@ -161,6 +164,7 @@ def _read_chat(bundle: Bundle, name: str, clock: Clock) -> Iterator[Item]:
 def _drafts(bundle: Bundle, name: str) -> Iterator[_Draft | Skipped]:
     """Messages with all their lines."""
     draft: _Draft | None = None
+    size = 0
     with bundle.text(name) as text:
         for number, line in lines(text):
             if line is None:
@@ -169,8 +173,12 @@ def _drafts(bundle: Bundle, name: str) -> Iterator[_Draft | Skipped]:
                 if draft is not None:
                     yield draft
                 draft = _Draft(opening.stamp, [opening.rest], number)
+                size = 0
             elif draft is not None:
-                draft.lines.append(line)
+                # what is too long to be kept is not collected to its end either
+                if size <= MAX_TEXT:
+                    draft.lines.append(line)
+                size += len(line) + 1
             elif line.strip(_STRIP + "\ufeff"):
                 yield Skipped(STRAY, f"{name}, line {number}")
     if draft is not None:
