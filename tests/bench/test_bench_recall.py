@@ -87,7 +87,7 @@ def test_the_progress_names_each_conversation(tmp_path):
     seen = []
     path = write(tmp_path / "two.jsonl", conversation(), second)
     recall.run([path], transformer=False, budgets=(), progress=lambda *step: seen.append(step))
-    assert seen == [("tiny ana-ben", 0, 2), ("tiny again", 1, 2)]
+    assert seen == [("tiny ana-ben", 1, 2), ("tiny again", 2, 2)]
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the evaluation data are not here")

@@ -89,7 +89,7 @@ def run(
 
     The transformer's columns are left out, with a note that says why, where it is not wanted or cannot be run;
     `model` is a folder of all-MiniLM-L6-v2 and `cache` a folder that keeps its vectors. `progress` is called
-    with a conversation's name, how many are done and how many there are.
+    after each conversation with its name, how many are done and how many there are.
     """
     data = [read(path) for path in files]
     embeds: dict[str, Embed] = {"static": bundled_static()}
@@ -101,10 +101,10 @@ def run(
         notes = (f"the transformer all-MiniLM-L6-v2 is left out: {found}",)
     answers: list[Answer] = []
     total = sum(len(file.conversations) for file in data)
-    for done, conversation in enumerate(_all(data)):
+    for done, conversation in enumerate(_all(data), start=1):
+        answers += answers_to(conversation, embeds, budgets)
         if progress:
             progress(f"{conversation.dataset} {conversation.id}", done, total)
-        answers += answers_to(conversation, embeds, budgets)
     systems = tuple(answers[0].ranks) if answers else ()
     return Run({file.name: file.sha256 for file in data}, systems, tuple(answers), seed, notes)
 

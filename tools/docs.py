@@ -1,0 +1,119 @@
+"""`make docs`: draws the tables and plots of the documents from the committed results in `bench/results`.
+
+Between `<!-- bench:NAME -->` and `<!-- /bench -->` a document holds what `NAME` stands for below; everything else in
+it is written by hand. `python tools/docs.py --check` changes nothing and fails where documents and results differ.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "src")]
+
+from plot import log_plot  # noqa: E402
+from tables import comparison, curve, own_table  # noqa: E402
+
+from mnemos.bench import report  # noqa: E402
+from mnemos.bench.recall import Run  # noqa: E402
+from mnemos.bench.table import Table  # noqa: E402
+
+DOCUMENTS = ("README.md", "docs/benchmarks.md")
+PLOT = "docs/search-time.svg"
+BLOCK = re.compile(r"(<!-- bench:([a-z-]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
+
+
+def recall() -> Run:
+    """The committed recall run."""
+    return report.load(ROOT / "bench/results/recall.json")
+
+
+def raw(name: str) -> dict[str, Any]:
+    """A results file as it is."""
+    found: dict[str, Any] = json.loads((ROOT / f"bench/results/{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def made_with(name: str) -> str:
+    """Machine, versions and data of a results file, in one paragraph."""
+    data = raw(name)
+    machine, versions = data["machine"], data["versions"]
+    lines = [
+        f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:g} GB, {machine['system']}. "
+        f"Versions: {', '.join(f'{package} {version}' for package, version in versions.items())}. "
+        f"Seed {data['seed']}."
+    ]
+    lines += [f"- `{file}`: SHA-256 `{digest[:16]}…`" for file, digest in data.get("files", {}).items()]
+    for system, found in data.get("systems", {}).items() if isinstance(data.get("systems"), dict) else ():
+        lines.append(f"- {system}: {', '.join(f'{one} {version}' for one, version in found['versions'].items())}")
+    return "\n".join([lines[0], *([""] if lines[1:] else []), *lines[1:]])
+
+
+def categories() -> str:
+    """The table of categories of every data set, each under its name."""
+    run = recall()
+    found = [report.categories_table(run, dataset) for dataset in report.groups(run)]
+    return "\n\n".join(f"### {table.title}\n\n{table.markdown()}" for table in found)
+
+
+def measured() -> str:
+    """The short table of the README: recall against the baselines, and speed against the peers."""
+    run, speed = recall(), raw("speed")
+    return f"{_main(run).markdown()}\n\n{comparison(speed).markdown()}"
+
+
+def _main(run: Run) -> Table:
+    return report.main_table(run, report.groups(run))
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "recall": lambda: _main(recall()).markdown(),
+    "sessions": lambda: report.sessions_table(recall(), report.groups(recall())).markdown(),
+    "categories": categories,
+    "knowing": lambda: report.knowing_table(recall(), report.groups(recall())).markdown(),
+    "contexts": lambda: report.contexts_table(recall(), report.groups(recall())).markdown(),
+    "recall-made-with": lambda: made_with("recall"),
+    "speed": lambda: comparison(raw("speed")).markdown(),
+    "speed-own": lambda: own_table(raw("speed")).markdown(),
+    "speed-made-with": lambda: made_with("speed"),
+    "measured": measured,
+}
+
+
+def fill(text: str) -> str:
+    """A document with every block drawn anew."""
+    return BLOCK.sub(lambda match: f"{match[1]}{BLOCKS[match[2]]()}\n{match[3]}", text)
+
+
+def rendered() -> dict[Path, str]:
+    """Every generated file and what should be in it."""
+    found = {path: fill(path.read_text(encoding="utf-8")) for name in DOCUMENTS if (path := ROOT / name).is_file()}
+    found[ROOT / PLOT] = log_plot(
+        curve(raw("speed")),
+        title="One search, median: cost against size",
+        across="memories in the namespace",
+        up="milliseconds",
+    )
+    return found
+
+
+def main() -> int:
+    """Write, or with --check only compare."""
+    check = "--check" in sys.argv[1:]
+    stale = [
+        path for path, text in rendered().items() if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+    for path in stale:
+        if not check:
+            path.write_text(rendered()[path], encoding="utf-8")
+        print(f"{'differs from bench/results' if check else 'written'}: {path.relative_to(ROOT)}")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
