@@ -31,6 +31,11 @@ CITED = 3
 SAME = 0.8
 """Share of an item's three-word runs that make it a repeat of another."""
 
+LEAST = 12
+"""A budget's rest of fewer tokens is left alone."""
+PATIENCE = 6
+"""Lines in a row that may turn out too long before the block counts as full."""
+
 Position = Callable[[Memory], tuple[datetime | int | str, ...]]
 """A memory's place in reading order, as something to sort by."""
 
@@ -46,10 +51,13 @@ class _Line:
     text: str
     ids: list[str]
     runs: frozenset[tuple[str, ...]]
+    group: tuple[str, str]
+    """Session and header: lines that have both in common stand together."""
     cost: int = 0
 
     @property
     def memory(self) -> Memory:
+        """The memory shown."""
         return self.hit.memory
 
 
@@ -89,8 +97,8 @@ class _Filler:
         self._focus = Focus(query)
         self._count = count_tokens
         self._budget = budget
-        self._headers: dict[tuple[str | None, str], int] = {}
-        self._seen: dict[tuple[str, ...], list[_Line]] = {}
+        self._headers: set[tuple[str, str]] = set()
+        self._seen: dict[tuple[str, ...], int] = {}
         self.lines: list[_Line] = []
         """What is shown, most valuable first."""
         self.tokens = count_tokens(OPENING)
@@ -100,13 +108,16 @@ class _Filler:
     def fill(self, hits: Sequence[Hit]) -> None:
         """Take hits, the best for their length first, until nothing more fits."""
         words = max(EXCERPT, int(0.6 * self._budget / len(hits)))
+        misses = 0
         for hit in sorted(hits, key=_value, reverse=True):
             left = self._budget - self.tokens
-            if left < 8:
+            if left < LEAST or misses > PATIENCE:
                 return
+            if min(words, len(hit.memory.text) // 8) > left:
+                continue
             line = self._line(hit, words)
-            if line and not self._repeats(line) and len(line.runs) < left:
-                self._add(line, left)
+            if line and not self._repeats(line):
+                misses = 0 if self._add(line, left) else misses + 1
 
     def drop(self, tokens: int) -> None:
         """Take away the least valuable lines, at least one, that free so many tokens."""
@@ -124,30 +135,31 @@ class _Filler:
         said = word_list(shown) or [shown]
         runs: frozenset[tuple[str, ...]] = frozenset(zip(said, said[1:], said[2:], strict=False))
         runs = runs or frozenset([tuple(said)])
-        return _Line(hit, shown, list(dict.fromkeys([hit.memory.id, *hit.memory.sources]))[:CITED], runs)
+        return _Line(
+            hit, shown, list(dict.fromkeys([hit.memory.id, *hit.memory.sources]))[:CITED], runs, _group(hit.memory)
+        )
 
     def _repeats(self, line: _Line) -> bool:
         """Whether the block says this already; the line that does then names this memory too."""
-        shared = Counter(id(other) for run in line.runs for other in self._seen.get(run, ()))
-        for other in self.lines:
-            common = shared[id(other)]
+        owners = Counter(self._seen[run] for run in line.runs if run in self._seen)
+        for number, common in owners.items():
+            other = self.lines[number]
             if common >= SAME * min(len(line.runs), len(other.runs)):
                 if len(other.ids) < CITED and common >= SAME * max(len(line.runs), len(other.runs)):
                     other.ids.append(line.memory.id)
                 return True
         return False
 
-    def _add(self, line: _Line, left: int) -> None:
-        group = _group(line.memory)
-        header = 0 if group in self._headers else self._count(_header(line.memory))
+    def _add(self, line: _Line, left: int) -> bool:
+        header = 0 if line.group in self._headers else self._count(line.group[1])
         line.cost = self._count(_row(line, 10)) + header
         if line.cost > left:
-            return
-        self._headers.setdefault(group, header)
+            return False
+        self._headers.add(line.group)
         self.tokens += line.cost
+        self._seen.update(dict.fromkeys(line.runs, len(self.lines)))
         self.lines.append(line)
-        for run in line.runs:
-            self._seen.setdefault(run, []).append(line)
+        return True
 
 
 def _value(hit: Hit) -> float:
@@ -165,32 +177,30 @@ def _time(memory: Memory) -> datetime:
     return memory.happened_at or memory.created_at or _NEVER
 
 
-def _group(memory: Memory) -> tuple[str | None, str]:
-    """Memories of one session and day stand under one header."""
-    return memory.session_id, _header(memory)
-
-
-def _header(memory: Memory) -> str:
-    return f"[{memory.happened_at:%Y-%m-%d}]" if memory.happened_at else "[undated]"
+def _group(memory: Memory) -> tuple[str, str]:
+    """Session and header."""
+    day = memory.happened_at.date().isoformat() if memory.happened_at else "undated"
+    return memory.session_id or "", f"[{day}]"
 
 
 def _in_reading_order(lines: Iterable[_Line], position: Position) -> list[_Line]:
     """Sessions by the time at which each begins here, and within a session in reading order."""
-    begins: dict[tuple[str | None, str], datetime] = {}
+    begins: dict[tuple[str, str], datetime] = {}
     for line in lines:
-        group = _group(line.memory)
-        begins[group] = min(begins.get(group, _LATEST), _time(line.memory))
-    return sorted(
-        lines, key=lambda line: (begins[_group(line.memory)], _group(line.memory)[0] or "", position(line.memory))
-    )
+        begins[line.group] = min(begins.get(line.group, _LATEST), _time(line.memory))
+
+    def key(line: _Line) -> tuple[object, ...]:
+        return begins[line.group], line.group, *position(line.memory)
+
+    return sorted(lines, key=key)
 
 
 def _render(lines: Sequence[_Line]) -> str:
-    rows, group = [OPENING], None
+    rows, group = [OPENING], ("", "")
     for number, line in enumerate(lines, 1):
-        if _group(line.memory) != group:
-            group = _group(line.memory)
-            rows.append(_header(line.memory))
+        if line.group != group:
+            group = line.group
+            rows.append(group[1])
         rows.append(_row(line, number))
     return "\n".join(rows)
 
