@@ -105,7 +105,7 @@ def _read_conversation(conversation: Mapping[str, Any], where: str) -> Iterator[
 
 def _path(nodes: Mapping[str, Any], leaf: object) -> list[str]:
     """From the root to the node that the user last saw; to the newest end where the file does not say which."""
-    if leaf not in nodes:
+    if not isinstance(leaf, str) or leaf not in nodes:
         ends = [place for place, node in nodes.items() if not list_of(mapping_of(node).get("children"))]
         leaf = max(ends, key=lambda place: _created(nodes[place]), default=None)
     path: list[str] = []
@@ -170,7 +170,7 @@ def _left_out(message: Mapping[str, Any], role: str, content: Mapping[str, Any])
         return _BY_TYPE.get(text_of(content.get("content_type")), HIDDEN)
     if (reason := _BY_TYPE.get(text_of(content.get("content_type")))) is not None:
         return reason
-    return TOOL_CALL if message.get("recipient") not in (None, "", "all") else None
+    return TOOL_CALL if text_of(message.get("recipient")) not in ("", "all") else None
 
 
 def _parts(content: Mapping[str, Any]) -> tuple[str, list[str]]:

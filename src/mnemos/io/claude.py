@@ -64,14 +64,15 @@ def _read_conversation(conversation: Mapping[str, Any], where: str) -> Iterator[
 
 def _shown(messages: list[Any], leaf: object) -> list[Any]:
     """The messages on the way to the one last seen, where the export says which that is; else all."""
-    by_id = {message.get("uuid"): message for message in messages if isinstance(message, Mapping)}
-    if leaf not in by_id:
+    by_id = {text_of(message.get("uuid")): message for message in messages if isinstance(message, Mapping)}
+    place = text_of(leaf)
+    if place not in by_id:
         return messages
     path: list[Any] = []
-    while leaf in by_id:
-        message = by_id.pop(leaf)
+    while place in by_id:
+        message = by_id.pop(place)
         path.append(message)
-        leaf = message.get("parent_message_uuid")
+        place = text_of(message.get("parent_message_uuid"))
     return path[::-1]
 
 

@@ -37,7 +37,7 @@ UNREADABLE = "message that could not be read"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\.json")
 _LISTS = ("channels.json", "groups.json", "dms.json", "mpims.json")
 _PEOPLE = ("users.json", "org_users.json")
-_SAID = frozenset({None, "", "thread_broadcast", "me_message", "file_share", "file_comment"})
+_SAID = frozenset({"", "thread_broadcast", "me_message", "file_share", "file_comment"})
 _JOINS = re.compile(r"(channel|group)_(join|leave)")
 _MARKUP = re.compile(r"<([@#!]?)([^<>|]+)(?:\|([^<>]*))?>")
 
@@ -98,7 +98,9 @@ def _read_directory(bundle: Bundle, root: PurePosixPath) -> _Directory:
         for channel in _read_list(bundle, str(root / file)):
             number = text_of(channel.get("id"))
             folder = text_of(channel.get("name")) or number
-            members = [directory.people.get(member, text_of(member)) for member in list_of(channel.get("members"))]
+            members = [
+                directory.people.get(text_of(member), text_of(member)) for member in list_of(channel.get("members"))
+            ]
             directory.by_folder[folder] = number
             directory.channels[number] = ", ".join(members) if file == "dms.json" and members else folder
     return directory
@@ -160,12 +162,12 @@ def _read_message(
 
 def _left_out(message: Mapping[str, Any]) -> str | None:
     """Why a message is nothing that a person said, or None."""
-    subtype = message.get("subtype")
+    subtype = text_of(message.get("subtype"))
     if subtype == "bot_message" or message.get("bot_id"):
         return BOT
     if subtype in _SAID:
         return None
-    if _JOINS.fullmatch(str(subtype)):
+    if _JOINS.fullmatch(subtype):
         return JOIN
     return DELETED if subtype == "tombstone" else NOTICE
 
