@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnemos.errors import ImportFailed
@@ -36,12 +36,14 @@ def values(text: str, size: int = 1 << 20, **keys: Any) -> list[Any]:
     return [element.value for element in read_elements(Dribble(text, size), "f.json", **keys)]
 
 
+@settings(deadline=None)
 @given(st.lists(JSON, max_size=6), st.integers(1, 9), st.sampled_from([None, 1, 4]))
 def test_it_reads_what_json_reads_in_pieces_of_any_size(data: list[Any], size: int, indent: int | None) -> None:
     assert values(json.dumps(data, indent=indent), size) == data
     assert values(json.dumps(data, ensure_ascii=False), size) == data
 
 
+@settings(deadline=None)
 @given(st.lists(JSON, min_size=1, max_size=4), st.data())
 def test_a_text_cut_anywhere_gives_a_beginning_of_its_elements_and_then_an_error(
     data: list[Any], choice: st.DataObject

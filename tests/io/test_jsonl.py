@@ -37,7 +37,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 @given(ENTRIES)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_entries_come_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, entries: list[dict[str, Any]]
 ) -> None:
