@@ -36,6 +36,7 @@ from mnemos.maintenance import Background, Deriver, Maintained, Maintainer
 from mnemos.namespaces import Scope, read_label, read_scope
 from mnemos.recall.analyze import ANALYZER
 from mnemos.recall.compose import compose
+from mnemos.recall.engine import threshold
 from mnemos.recall.indexing import Indexer
 from mnemos.recall.search import Asked, Searcher, select
 from mnemos.records import Change, Context, Deletion, Hit, Link, Memory, Namespace, Page
@@ -317,7 +318,15 @@ class Mnemos:
         budget = read_count(budget, "budget", 1, 10_000_000)
         hits = self.search(query, limit=CONTEXT_CANDIDATES, **where)
         count = self._count_tokens or StaticEmbedder.bundled().count
-        context = compose(query, hits, budget=budget, count_tokens=count)
+        places = self._store.places([hit.memory.id for hit in hits])
+        context = compose(
+            query,
+            hits,
+            budget=budget,
+            count_tokens=count,
+            threshold=threshold(),
+            position=lambda m: (places.get(m.id, 0),),
+        )
         self._uses.update({memory_id: 1 for item in context.items for memory_id in item.memory_ids})
         return context
 

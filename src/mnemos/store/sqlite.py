@@ -120,6 +120,12 @@ class SqliteStore(Writer, Reader, Eraser, Checker, Porter):
             rows = (connection.execute("SELECT num FROM memories WHERE id = ?", (i,)).fetchone() for i in ids)
             return [row[0] for row in rows if row is not None]
 
+    def places(self, ids: Sequence[str]) -> dict[str, int]:
+        """The place in reading order of each of these ids, where it exists."""
+        with self.db.read() as connection:
+            found = {i: connection.execute("SELECT seq FROM memories WHERE id = ?", (i,)).fetchone() for i in ids}
+            return {memory_id: row[0] for memory_id, row in found.items() if row is not None}
+
     def close(self) -> None:
         """Release the file."""
         self.db.close()
