@@ -1,0 +1,89 @@
+"""Measuring and showing: bench, demo."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from mnemos.cli.command import ExampleGroup, command, json_option
+from mnemos.cli.output import console, progress_bar, write_json
+
+
+@click.group(
+    "bench",
+    cls=ExampleGroup,
+    examples=("mnemos bench recall questions.json --no-transformer",),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+def bench() -> None:
+    """Measure recall on files of your own."""
+
+
+@command(
+    "recall",
+    "mnemos bench recall questions.json --no-transformer",
+    "mnemos bench recall questions.json --no-transformer --json",
+)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--no-transformer", is_flag=True, help="Leave out the baseline that needs torch.")
+@click.option("--model", type=click.Path(path_type=Path), metavar="FOLDER", help="Where all-MiniLM-L6-v2 is.")
+@click.option("--seed", type=int, default=0, show_default=True, help="For the bootstrap intervals.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the results there as JSON.")
+@json_option
+def recall(
+    files: tuple[Path, ...], no_transformer: bool, model: Path | None, seed: int, save: Path | None, as_json: bool
+) -> None:
+    """Measure how much evidence is found in each FILE.
+
+    Every question of every file is asked. BM25, dense vectors and their fusion are measured in the same run.
+    Without torch, or without the model, the transformer's columns are left out and a note says so.
+    """
+    from mnemos.bench import recall as measure
+    from mnemos.bench import report
+
+    with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
+        run = measure.run(
+            files,
+            transformer=not no_transformer,
+            model=model,
+            seed=seed,
+            progress=lambda name, done, total: progress(done, total),
+        )
+    if save is not None:
+        report.save(run, save)
+    if as_json:
+        write_json(report.to_json(run))
+        return
+    screen = console()
+    for table in report.tables(run):
+        screen.print(table.rich())
+        screen.print()
+
+
+bench.add_command(recall)
+
+
+@command("demo", "mnemos demo", "mnemos demo --json")
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Keep the sample there, to go on asking.  [default: a temporary file]",
+)
+@json_option
+def demo(store: Path | None, as_json: bool) -> None:
+    """Import a sample history, and ask it six questions."""
+    from rich.console import Console
+
+    from mnemos.demo import run_demo
+
+    screen = Console(quiet=True) if as_json else console()
+    with tempfile.TemporaryDirectory(prefix="mnemos-demo-") as folder:
+        answers = run_demo(store or Path(folder, "demo.db"), screen)
+    if as_json:
+        write_json({"answers": answers})
+
+
+COMMANDS = (bench, demo)

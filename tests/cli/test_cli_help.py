@@ -1,0 +1,78 @@
+"""Help, its examples, and the page that documents every command."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from cli_commands import COMMANDS, Run, Shell
+from click.testing import CliRunner
+
+from mnemos._version import __version__
+from mnemos.cli import main
+
+ASKED = (
+    *("add", "search", "context", "list", "show", "update", "delete", "history", "import", "export", "backup"),
+    *("check", "reindex", "maintain", "stats", "verify-erased", "bench recall", "demo"),
+)
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
+
+
+def examples_of(words: str) -> list[str]:
+    shown = CliRunner().invoke(main, [*words.split(), "--help"], terminal_width=80)
+    assert shown.exit_code == 0
+    return re.findall(r"^ +\$ (.*)$", shown.stdout, re.M)
+
+
+EXAMPLES = [(words, example) for words in ["", *COMMANDS, "bench"] for example in examples_of(words)]
+
+
+def test_every_command_is_there() -> None:
+    assert sorted(COMMANDS) == sorted(ASKED)
+
+
+@pytest.mark.parametrize("words", ["", "bench", *COMMANDS])
+def test_every_help_has_an_example_of_the_command(words: str) -> None:
+    assert any(f"mnemos {words}".strip() in example for example in examples_of(words))
+
+
+@pytest.mark.parametrize(("words", "example"), EXAMPLES, ids=[example for _, example in EXAMPLES])
+def test_the_examples_run(words: str, example: str, shell: Shell) -> None:
+    done = shell(f"set -o pipefail; {example}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS.items(), ids=COMMANDS)
+def test_the_page_documents_every_command_and_option(words: str, command) -> None:  # type: ignore[no-untyped-def]
+    section = re.search(rf"^### `mnemos {re.escape(words)}.*?(?=^##|\Z)", DOCS.read_text("utf-8"), re.M | re.S)
+    assert section is not None, f"docs/cli.md does not describe mnemos {words}"
+    shared = shared_options()
+    for parameter in command.params:
+        for option in parameter.opts if parameter.param_type_name == "option" else []:
+            assert f"`{option}" in section[0] or option in shared, f"{words} {option} is not in docs/cli.md"
+
+
+def shared_options() -> set[str]:
+    before = DOCS.read_text("utf-8").split("## Commands")[0]
+    return set(re.findall(r"`(--[a-z-]+)", before))
+
+
+def test_the_page_names_no_other_command() -> None:
+    named = re.findall(r"^### `mnemos ([a-z-]+(?: recall)?)", DOCS.read_text("utf-8"), re.M)
+    assert sorted(named) == sorted(COMMANDS)
+
+
+def test_help_states_the_exit_codes(run: Run) -> None:
+    shown = run("--help").stdout
+    assert all(re.search(rf"^ +{code}  ", shown, re.M) for code in (0, 1, 2, 3, 130, 141))
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").stdout == f"mnemos {__version__}\n"
+
+
+def test_no_command_shows_help_and_is_wrong_usage(run: Run) -> None:
+    shown = run()
+    assert shown.exit_code == 2
+    assert "verify-erased" in shown.stderr
