@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from cli_commands import COMMANDS, Run
 
+from mnemos.sample import history_file
+
 LINES = {
     "search": ["search", "x"],
     "context": ["context", "x"],
@@ -197,3 +199,17 @@ def test_a_truncated_import_says_what_it_kept(run: Run, folder: Path) -> None:
     assert result.exit_code == 2
     assert "Traceback" not in result.output
     assert json.loads(run("stats", "--store", "other.db", "--json").stdout)["memories"] == 0
+
+
+def test_a_damaged_chat_export_keeps_and_reports_what_came_before(run: Run, empty: Path) -> None:
+    whole = history_file().read_bytes()
+    (empty / "conversations.json").write_bytes(whole[: len(whole) // 2])
+    result = run("import", "conversations.json", "--user", "ana")
+    assert result.exit_code == 2
+    assert "added" in result.stdout
+    assert "is kept" in result.stderr
+    kept = json.loads(run("stats", "--user", "ana", "--json").stdout)["memories"]
+    assert kept > 100
+    again = run("import", "conversations.json", "--user", "ana", "--json")
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert json.loads(again.stderr)["error"]["report"]["repeated"] == kept

@@ -55,6 +55,18 @@ def test_broken_utf8_on_standard_input_is_refused(shell: Shell) -> None:
     assert done.stderr.startswith("mnemos: TEXT: is not UTF-8 (byte 2 of standard input)")
 
 
+def test_no_room_for_the_file_is_a_store_error(shell: Shell) -> None:
+    done = shell("ulimit -f 64; mnemos add 'no room' --store new.db --json")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert json.loads(done.stderr)["error"]["type"] == "StoreFull"
+
+
+def test_completion_for_the_shell(shell: Shell) -> None:
+    assert "_MNEMOS_COMPLETE" in shell("_MNEMOS_COMPLETE=bash_source mnemos").stdout
+    line = "COMP_WORDS='mnemos ver' COMP_CWORD=1 _MNEMOS_COMPLETE=bash_complete mnemos"
+    assert shell(line).stdout == "plain,verify-erased\n"
+
+
 def _until(stream: IO[bytes], mark: bytes) -> bytes:
     seen = b""
     while mark not in seen:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from mnemos.cli.output import excerpt, show_time, visible
@@ -94,6 +93,8 @@ def show_history(console: Console, changes: Iterable[Change], zone: str | None) 
 
 def show_import(console: Console, report: ImportReport) -> None:
     """What an import added, found again and left out, and why."""
+    from rich.table import Table
+
     table = Table("", "messages", "why", title=f"Imported ({report.format})", title_justify="left")
     table.columns[1].justify = "right"
     table.add_row(Text("added", "green"), f"{report.added:,}", "")
