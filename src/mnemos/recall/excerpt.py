@@ -11,10 +11,12 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BREAK = re.compile(r"\n+|(?<=[.!?])[\"'”’)\]*]*\s+|(?<=[。！？])|(?<=[,;:])\s+")
 _SUFFIX = re.compile(r"(?:ing|ies|ied|ed|es|s|ly|e|y)$")
-_REACH = 400
-"""Characters on either side of a long text's best passage in which an excerpt is looked for."""
+_SPAN = 9
+"""Characters a word that an excerpt is looked for in at least, where its best passage is shorter."""
 _FURTHEST = 6000
 """Characters looked through where no best passage is known."""
+_LONGEST = 14
+"""Characters a word that an excerpt has at most, whatever its words are."""
 _COMMON = frozenset(
     "a about after again all also am an and any are as at be because been before being between both but by can could "
     "did do does doing down during each else ever few for from get go got had has have having he her here hers him his "
@@ -54,9 +56,11 @@ class Focus:
 
     def cut(self, text: str, words: int, passage: tuple[int, int] | None = None) -> str:
         """About `words` words of a longer text, in one line, with "…" where something is left out."""
-        first, last = (0, _FURTHEST) if passage is None else (passage[0] - _REACH, passage[1] + _REACH)
-        pieces = list(self._pieces(text, max(0, first), min(len(text), last), max(2, words // 4)))
-        start, end = _best_run(pieces, words, passage) if pieces else (0, _FURTHEST)
+        first, last = passage or (0, _FURTHEST)
+        reach = max(0, _SPAN * words - (last - first))
+        pieces = list(self._pieces(text, max(0, first - reach), min(len(text), last + reach), max(8, words // 4)))
+        start, end = _best_run(pieces, words) if pieces else (first, first + 4 * words)
+        end = min(end, start + _LONGEST * words)
         shown = one_line(text[start:end])
         return f"{'… ' if text[:start].strip() else ''}{shown}{' …' if text[end:].strip() else ''}"
 
@@ -83,10 +87,10 @@ class Focus:
         return tuple(stem for word in found for stem in self._stems if word.startswith(stem))
 
 
-def _best_run(pieces: list[_Piece], words: int, passage: tuple[int, int] | None) -> tuple[int, int]:
-    """Of the shortest runs of at least `words` words, the one that holds most of what is asked about."""
-    best, value = (pieces[0].start, pieces[-1].end), -1.0
-    stop = total = 0
+def _best_run(pieces: list[_Piece], words: int) -> tuple[int, int]:
+    """Of the shortest runs of at least `words` words, the one that holds most of what is asked about, amid the rest."""
+    runs: list[tuple[int, int]] = []
+    value, stop, total = -1.0, 0, 0
     for first, piece in enumerate(pieces):
         while total < words and stop < len(pieces):
             total += pieces[stop].words
@@ -94,9 +98,10 @@ def _best_run(pieces: list[_Piece], words: int, passage: tuple[int, int] | None)
         if total < words and value >= 0:
             break
         told = [stem for one in pieces[first:stop] for stem in one.told]
-        inside = passage is not None and piece.start < passage[1] and passage[0] < pieces[stop - 1].end
-        worth = len(set(told)) + 0.1 * len(told) + 1.5 * inside
+        worth = len(set(told)) + 0.1 * len(told)
         if worth > value:
-            best, value = (piece.start, pieces[stop - 1].end), worth
+            runs, value = [], worth
+        if worth == value:
+            runs.append((piece.start, pieces[stop - 1].end))
         total -= piece.words
-    return best
+    return runs[len(runs) // 2]
