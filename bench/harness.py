@@ -130,7 +130,8 @@ def first(make: Callable[[], Peer], args: argparse.Namespace) -> dict[str, Any]:
     done = time.perf_counter()
     memory = _memory()
     peer.close()
-    return {"open_s": opened - started, "open_and_search_s": done - started, "hits": hits, **memory}
+    disk = sum(path.stat().st_size for path in Path(args.folder).rglob("*") if path.is_file()) / 1e6
+    return {"open_s": opened - started, "open_and_search_s": done - started, "hits": hits, "disk_mb": disk, **memory}
 
 
 def long(make: Callable[[], Peer], args: argparse.Namespace) -> dict[str, Any]:

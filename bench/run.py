@@ -97,13 +97,13 @@ def prepare(system: System) -> None:
 
 
 def phase(system: System, name: str, folder: Path, *options: str | Path) -> dict[str, Any]:
-    """Run one phase of a system's script, and read the JSON it prints."""
+    """Run one phase of a system's script in a process of its own, and read the JSON it prints."""
     command = [system.python, system.script, name, "--folder", folder, *options]
     environment = {name: value for name, value in os.environ.items() if name not in LIMITS}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
-        raise Failed(f"{name}: {(done.stderr or done.stdout).strip()[-400:]}")
+        raise Failed(f"{name} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}")
     found: dict[str, Any] = json.loads(lines[-1])
     return found
 
@@ -114,12 +114,11 @@ def measure(system: System, work: Path, data: Path, sizes: tuple[int, ...], kept
     texts, queries, seconds = data / "turns.jsonl", data / "questions.json", str(system.seconds)
     within = ",".join(str(size) for size in sizes if size <= system.largest)
     result: dict[str, Any] = {"load_before": load()}
-    grown = phase(
+    result |= phase(
         system, "grow", folder, "--texts", texts, "--queries", queries, "--seconds", seconds,
         "--sizes", within, "--keep", str(kept),
     )  # fmt: skip
-    result |= grown
-    size, copy = grown["steps"][-1]["size"], Path(f"{folder}-kept")
+    size, copy = result["steps"][-1]["size"], Path(f"{folder}-kept")
     if not copy.exists():
         shutil.copytree(folder, copy)
         kept = size
@@ -199,12 +198,14 @@ def main() -> None:
             try:
                 if system.own_environment:
                     prepare(system)
-                results["systems"][system.name] = measure(system, work, work / "data", sizes, kept)
+                measured = measure(system, work, work / "data", sizes, kept)
                 if system.name == "Mnemos":
-                    results["systems"]["Mnemos"] |= own(work, work / "data", kept)
+                    measured |= own(work, work / "data", kept)
             except Failed as error:
                 results["left_out"][system.name] = str(error)
                 print(f"{system.name} is left out: {error}", file=sys.stderr)
+            else:
+                results["systems"][system.name] = measured
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{args.out}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     console = Console()

@@ -49,6 +49,7 @@ def comparison(results: Mapping[str, Any]) -> Table:
         (f"open {kept:,} and search once, s", COST, first_at(kept, "open_and_search_s"), "{:.2f}"),
         (f"resident with {last:,} after the first search, MB", COST, first_at(last, "rss_mb"), "{:.0f}"),
         (f"peak with {last:,}, MB", COST, first_at(last, "peak_mb"), "{:.0f}"),
+        (f"on disk with {last:,}, MB", COST, first_at(last, "disk_mb"), "{:.0f}"),
         ("long texts, MB/s", RATE, long_rate, "{:.2f}"),
     ]
     systems: Mapping[str, Any] = results["systems"]
@@ -75,6 +76,10 @@ def own_table(results: Mapping[str, Any]) -> Table:
         rows.append(
             (f"`mnemos search` from the shell, {own['shell']['size']:,} memories", f"{own['shell']['p50_s']:.2f} s")
         )
+    if own:
+        small, large = own["steps"][0], own["steps"][-1]
+        times, ratio = large["size"] / small["size"], large["search"]["p50_ms"] / small["search"]["p50_ms"]
+        rows.append((f"a search of {large['size']:,} against one of {small['size']:,} (×{times:g})", f"×{ratio:.1f}"))
     return Table("Only Mnemos", ("measure", "Mnemos"), tuple(rows))
 
 

@@ -23,7 +23,7 @@ def step(size, added, seconds, p50):
 
 
 def system(steps, **more):
-    first = {"100": {"open_and_search_s": 0.5}, "1000": {"rss_mb": 100.0, "peak_mb": 120.0}}
+    first = {"100": {"open_and_search_s": 0.5}, "1000": {"rss_mb": 100.0, "peak_mb": 120.0, "disk_mb": 9.0}}
     return {"steps": steps, "stopped": None, "first": first, "add": {"p50_ms": 2.0}, "versions": {}, **more}
 
 
@@ -72,6 +72,12 @@ def test_the_comparison_by_hand():
     assert "Other is left out: could not be made." in table.note
 
 
+def test_growth_by_hand():
+    from tables import own_table
+
+    assert own_table(RESULTS).rows == (("a search of 1,000 against one of 100 (×10)", "×4.0"),)
+
+
 def test_the_plot_is_svg_with_every_system():
     from plot import log_plot
     from tables import curve
@@ -103,5 +109,6 @@ def test_the_harness_measures_mnemos(tmp_path):
     first = run_phase("first", "--folder", f"{folder}-kept", "--queries", queries)
     assert first["hits"] == 10
     assert 0 < first["rss_mb"] <= first["peak_mb"]
+    assert first["disk_mb"] > 0
     assert run_phase("adds", *shared)["n"] == 100
     assert run_phase("long", "--folder", tmp_path / "long", "--texts", texts)["texts"] == 245
