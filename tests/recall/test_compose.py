@@ -151,6 +151,15 @@ def test_best_passage_is_where_the_excerpt_comes_from() -> None:
     assert "Two teas" in Focus("tea").cut(text, 40, (start, start + 800))
 
 
+def test_tokens_are_exact_for_a_hundred_items_and_more() -> None:
+    hits = [
+        hit(number, f"Note {number * 7919} says {number * 104729}.", session_id=str(number)) for number in range(180)
+    ]
+    context = compose("Which note?", hits, budget=6000, count_tokens=StaticEmbedder.bundled().count)
+    assert len(context.items) > 100
+    assert context.tokens == count(str(context)) <= 6000
+
+
 @given(st.text(max_size=3000), st.text(max_size=60), st.integers(8, 120))
 def test_an_excerpt_is_a_piece_of_the_text_in_one_line(text: str, query: str, words: int) -> None:
     shown = Focus(query).cut(text, words)

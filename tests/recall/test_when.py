@@ -286,3 +286,10 @@ def test_any_text_at_any_time_is_read_without_an_error(text: str, now: datetime)
     for anchor in read_event_anchor(text):
         assert anchor.event
         assert text[slice(*anchor.span)].endswith(anchor.event)
+
+
+def test_only_the_beginning_of_a_huge_text_is_read() -> None:
+    text = "yesterday " + "x " * 500_000 + "last year"
+    assert [found.phrase for found in read_times(text, now=NOW)] == ["yesterday"]
+    assert [found.phrase for found in resolve_relative(text, happened_at=NOW)] == ["yesterday"]
+    assert read_event_anchor("x " * 500_000 + "before I moved") == []

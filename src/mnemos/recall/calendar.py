@@ -157,7 +157,9 @@ def occurrence(yearly: Callable[[int], Period], now: datetime, choice: Choice) -
     `past`: the latest that has begun; `last`: the latest that is over; `next`: the first that has not begun;
     `this`: the one on, or of this year; `nearest`: whichever is nearest in time.
     """
-    near = list(_occurrences(yearly, now.year))
+    near = list(_occurrences(yearly, now.year, 1))
+    if len(near) < 3:
+        near = list(_occurrences(yearly, now.year, 8))
     if choice == "next":
         near = [period for period in near if period.start > now][:1]
     elif choice == "past":
@@ -182,9 +184,9 @@ def _crosses_years(period: Period) -> bool:
     return period.start.year != (period.end - timedelta(microseconds=1)).year
 
 
-def _occurrences(yearly: Callable[[int], Period], year: int) -> Iterable[Period]:
-    """From eight years before to eight after: enough for a 29 February."""
-    for candidate in range(max(2, year - 8), min(9998, year + 8) + 1):
+def _occurrences(yearly: Callable[[int], Period], year: int, reach: int) -> Iterable[Period]:
+    """Those of the years around; within eight there is always a 29 February."""
+    for candidate in range(max(2, year - reach), min(9998, year + reach) + 1):
         try:
             yield yearly(candidate)
         except ValueError:

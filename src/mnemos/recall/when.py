@@ -22,6 +22,9 @@ from mnemos.recall.when_zh import CHINESE
 
 __all__ = ["OPEN_END", "OPEN_START", "EventAnchor", "TimeRange", "read_event_anchor", "read_times", "resolve_relative"]
 
+LONGEST = 8000
+"""Characters of a text that are read; what stands further on is left alone."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -42,26 +45,26 @@ class TimeRange(NamedTuple):
     """Where they stand in the text."""
 
 
+_NEARBY = (
+    r"ago|back|last|next|past|this|previous|coming|current|upcoming|the\s+other|from\s+now|to(?:day|night|morrow)|yesterday|"
+    r"in\s+(?:\w+\s+){1,3}(?:minute|hour|day|night|week|fortnight|month|quarter|year|decade)s?"
+)
+_CHINESE = "[年月昨今明后前去春夏秋冬周礼星元圣节]"
+_RELATIVE_HINT = re.compile(rf"\b(?:{_NEARBY})\b|{_CHINESE}")
 _HINT = re.compile(
-    r"(?:19|20)\d\d|\d(?:st|nd|rd|th)\b|\b(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)|day\b|days\s+ago|"
-    r"\b(?:mon|tue|wed|thu|fri|sat|sun|to(?:night|morrow)|ago|back|last|next|past|this|previous|coming|current|"
-    r"spring|summer|autumn|fall|winter|christmas|xmas|new\s+year|valentine|easter|halloween|thanksgiving|"
-    r"weekend|the\s+(?:other|'?\d0s|\w+ies)|from\s+now|in\s+\w+\s+(?:\w+\s+)?(?:day|week|month|year)|holiday\s+season)|"
-    r"[年月昨今明后前去春夏秋冬周礼星元圣节]"
+    rf"(?:18|19|20)\d\d|\d(?:st|nd|rd|th)\b|day\b|\b(?:{_NEARBY})\b|\b(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|"
+    r"dec|mon|tue|wed|thu|fri|sat|sun|spring|summer|autumn|fall|winter|christmas|xmas|new\s+year|valentine|easter|"
+    rf"halloween|thanksgiving|holiday\s+season|weekend|the\s+(?:'?\d0'?s|\w+ies))|{_CHINESE}"
 )
-_RELATIVE_HINT = re.compile(
-    r"\b(?:yesterday|today|to(?:night|morrow)|ago|back|last|next|past|this|previous|coming|upcoming|the\s+other|from\s+now|"
-    r"in\s+\w+\s+(?:\w+\s+)?(?:day|week|month|year)s?)\b|[年月昨今明后前去周礼星]"
-)
-_QUESTION = RuleBook((*CHINESE, *RELATIVE, *DATES, *LOOSE))
-_TURN = RuleBook((*CHINESE, *RELATIVE))
+"""What is cheap to look for, and stands in or beside every time expression."""
+_QUESTION = RuleBook(_HINT, (*CHINESE, *RELATIVE, *DATES, *LOOSE))
+_TURN = RuleBook(_RELATIVE_HINT, (*CHINESE, *RELATIVE))
 
 
 def read_times(text: str, *, now: datetime) -> list[TimeRange]:
     """The times that a question speaks of, in order, seen from `now` and in its time zone."""
+    text = text[:LONGEST]
     low = lower(text)
-    if _HINT.search(low) is None:
-        return []
     zone = now.tzinfo or UTC
     scene = Scene(text, low, now.replace(tzinfo=None))
     return _ranges(text, join(scene, list(_QUESTION.atoms(scene))), zone)
@@ -69,9 +72,8 @@ def read_times(text: str, *, now: datetime) -> list[TimeRange]:
 
 def resolve_relative(text: str, *, happened_at: datetime) -> list[TimeRange]:
     """The times that a turn's relative words ("yesterday", "next month") mean, seen from the turn's own time."""
+    text = text[:LONGEST]
     low = lower(text)
-    if _RELATIVE_HINT.search(low) is None:
-        return []
     zone = happened_at.tzinfo or UTC
     scene = Scene(text, low, happened_at.replace(tzinfo=None), habit="nearest")
     return _ranges(text, list(_TURN.atoms(scene)), zone)
@@ -79,7 +81,7 @@ def resolve_relative(text: str, *, happened_at: datetime) -> list[TimeRange]:
 
 def read_event_anchor(text: str) -> list[EventAnchor]:
     """The events that a question sets its time by ("before I moved"), in order; a mere date is not an event."""
-    anchors = find_anchors(text)
+    anchors = find_anchors(text[:LONGEST])
     return [anchor for anchor in anchors if not _is_a_date(anchor.event)]
 
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from mnemos.recall.calendar import Choice, Period, occurrence
 
+_REACH = 60
+"""Characters around a hint within which a time expression begins and ends."""
 AHEAD = re.compile(
     r"\b(?:will|won't|going to|gonna|upcoming|plans|planned|planning|schedul\w+|deadlines?|looking forward|"
     r"can't wait|tomorrow|coming|next)\b|'ll\b|[将會会]|打算|计划|准备"
@@ -73,18 +75,27 @@ class Rule(NamedTuple):
 
 
 class RuleBook:
-    """Rules tried together, earlier ones first, each place of a text used once."""
+    """Rules tried together, earlier ones first, each place of a text used once.
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    They are tried only near what `hint` finds, which is much cheaper to look for than all of them.
+    """
+
+    def __init__(self, hint: re.Pattern[str], rules: Sequence[Rule]) -> None:
+        self._hint = hint
         self._rules = [(re.compile(rule.pattern), rule.read) for rule in rules]
         bare = [re.sub(r"\(\?P<\w+>", "(?:", rule.pattern) for rule in rules]
         self._any = re.compile("|".join(f"(?P<r{i}>{pattern})" for i, pattern in enumerate(bare)))
 
     def atoms(self, scene: Scene) -> Iterator[Atom]:
         """Every time expression of a text, in order."""
-        for found in self._any.finditer(scene.low):
-            if atom := self._atom(scene, found):
-                yield atom
+        done = 0
+        for hint in self._hint.finditer(scene.low):
+            done = max(done, hint.start() - _REACH)
+            while done < hint.end() and (found := self._any.search(scene.low, done, hint.end() + _REACH)):
+                whole = self._any.match(scene.low, found.start()) or found
+                done = whole.end()
+                if atom := self._atom(scene, whole):
+                    yield atom
 
     def _atom(self, scene: Scene, found: re.Match[str]) -> Atom | None:
         pattern, read = self._rules[int((found.lastgroup or "r0")[1:])]
