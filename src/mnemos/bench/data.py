@@ -19,7 +19,7 @@ from typing import Any
 
 from mnemos.errors import InvalidInput
 
-FORMAT = "see the format at the top of mnemos/bench/data.py"
+FORMAT = "a line is {dataset, id, language, turns: [{id, session, text, …}], questions: [{id, text, category, …}]}"
 
 
 @dataclass(frozen=True, slots=True)
