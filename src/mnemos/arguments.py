@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 from mnemos.errors import InvalidInput
 from mnemos.filters import Filter, read_filters
@@ -14,6 +14,8 @@ from mnemos.records import KINDS, LEAVES
 from mnemos.times import TimeLike, read_optional_time
 
 MAX_LIMIT = 100_000
+
+F = TypeVar("F")
 
 
 class Where(TypedDict, total=False):
@@ -76,7 +78,7 @@ def read_request(where: Mapping[str, Any], zone: tzinfo | None) -> Request:
         where.get("user_id"),
         where.get("agent_id"),
         where.get("namespace"),
-        descendants=bool(where.get("descendants", False)),
+        descendants=read_flag(where.get("descendants", False), "descendants"),
     )
     times = {
         name: read_optional_time(where.get(name), name, zone) for name in ("since", "until", "as_of", "known_at", "now")
@@ -94,7 +96,7 @@ def read_kinds(kinds: object) -> tuple[str, ...]:
     """The kinds to return; None means every leaf kind."""
     if kinds is None:
         return LEAVES
-    if isinstance(kinds, str) or not isinstance(kinds, Sequence) or not kinds:
+    if isinstance(kinds, str) or not isinstance(kinds, Sequence | set | frozenset) or not kinds:
         raise InvalidInput("kinds", "is not a list of kinds", "give a list such as ['turn', 'note']")
     for kind in kinds:
         if kind not in KINDS:
@@ -105,7 +107,7 @@ def read_kinds(kinds: object) -> tuple[str, ...]:
 def _read_sessions(sessions: object) -> tuple[str, ...] | None:
     if sessions is None:
         return None
-    if isinstance(sessions, str) or not isinstance(sessions, Sequence):
+    if isinstance(sessions, str) or not isinstance(sessions, Sequence | set | frozenset):
         raise InvalidInput("sessions", "is not a list", "give a list of session ids")
     return tuple(read_label(session, f"sessions[{place}]") for place, session in enumerate(sessions))
 
@@ -136,8 +138,15 @@ def read_flag(value: object, field: str) -> bool:
     return value
 
 
+def read_callable(value: F, field: str) -> F:
+    """Something that can be called."""
+    if not callable(value):
+        raise InvalidInput(field, f"is a {type(value).__name__}", "give a function")
+    return value
+
+
 def read_clock(moment: datetime) -> datetime:
     """What a `clock` returned, which must be an aware time."""
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise InvalidInput("clock", "returned a time without a zone", "return datetime.now(timezone.utc)")
     return moment

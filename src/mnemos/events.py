@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,11 @@ MAX_METADATA = 1_000_000
 MESSAGE_FIELDS = frozenset(
     "role content name happened_at metadata session_id kind source_id idempotency_key valid_at invalid_at trust".split()
 )
+MAX_NESTING = 100
+"""Lists and mappings inside one another in metadata or an item's value."""
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""An escaped NUL in JSON, and not an escaped backslash before `u0000`."""
 LOGGED_KINDS: frozenset[str] = frozenset(get_args(Kind)) - {*LEVELS, "item"}
 
 
@@ -101,7 +107,7 @@ def _read_message(message: object, field: str, place: int, defaults: Defaults) -
     happened_at = read_optional_time(fields.get("happened_at"), f"{field}.happened_at", zone)
     key = _optional_label(fields.get("idempotency_key"), f"{field}.idempotency_key")
     if key is None and defaults.idempotency_key is not None:
-        key = f"{defaults.idempotency_key}\n{place}"
+        key = f"{defaults.idempotency_key}\n{place}" if place else defaults.idempotency_key
     source_id = _optional_label(fields.get("source_id"), f"{field}.source_id")
     return Event(
         namespace=defaults.namespace,
@@ -157,7 +163,7 @@ def read_text(value: object, field: str) -> str:
 
 def read_kind(value: object, field: str) -> Kind:
     """A kind that `add` takes."""
-    if value not in LOGGED_KINDS:
+    if not isinstance(value, str) or value not in LOGGED_KINDS:
         mend = "use put() for items" if value == "item" else f"use one of {', '.join(sorted(LOGGED_KINDS))}"
         raise InvalidInput(field, f"{str(value)[:40]!r} is not a kind that can be added", mend)
     return value  # type: ignore[return-value]  # checked against the literal's values
@@ -178,8 +184,13 @@ def read_metadata(value: object, field: str) -> Mapping[str, Any] | None:
         raise InvalidInput(field, f"is a {type(value).__name__}", "give a mapping with string keys")
     if not all(isinstance(key, str) for key in value):
         raise InvalidInput(field, "has a key that is not text", "use string keys")
-    dump_json(value, field)
-    return value
+    plain: Mapping[str, Any] = json.loads(dump_json(dict(value), field))
+    return plain
+
+
+def compact_json(value: object) -> str:
+    """JSON of what has been checked already."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def dump_json(value: object, field: str) -> str:
@@ -191,9 +202,19 @@ def dump_json(value: object, field: str) -> str:
         raise InvalidInput(field, f"is not JSON ({error})", "use strings, numbers, lists and mappings") from error
     if size > MAX_METADATA:
         raise InvalidInput(field, f"is {size:,} bytes of JSON", f"keep it to {MAX_METADATA:,}")
-    if "\\u0000" in text:
+    if _NUL.search(text):
         raise InvalidInput(field, "holds a NUL character", "remove it")
+    if text.count("[") + text.count("{") > MAX_NESTING and _depth(value) > MAX_NESTING:
+        raise InvalidInput(field, f"is nested deeper than {MAX_NESTING}", "flatten it")
     return text
+
+
+def _depth(value: object) -> int:
+    depth, level = 0, [value]
+    while level := [part for part in level if isinstance(part, Mapping | list | tuple)]:
+        depth += 1
+        level = [part for parts in level for part in (parts.values() if isinstance(parts, Mapping) else parts)]
+    return depth
 
 
 def _optional_label(value: object, field: str) -> str | None:

@@ -73,6 +73,7 @@ class _Reader:
         for name, wanted in filters.items():
             if not isinstance(name, str) or not name:
                 raise InvalidInput(where, f"has the key {str(name)[:40]!r}", "use field names as keys")
+            _clean(name, where)
             members.extend(self.entry(name, wanted, f"{where}.{name[:60]}", depth))
         return Group("AND", tuple(members))
 
@@ -118,7 +119,7 @@ class _Reader:
             value: Scalar | tuple[Scalar, ...] = tuple(self.scalar(name, v, f"{where}.{op}") for v in operand)
         else:
             value = self.scalar(name, operand, f"{where}.{op}")
-            _check_operand(operator, value, f"{where}.{op}")
+            _check_operand(name, operator, value, f"{where}.{op}")
         root, field = _place(name)
         return Condition(root, field, operator, value)  # type: ignore[arg-type]  # checked above
 
@@ -148,7 +149,11 @@ def _place(name: str) -> tuple[Literal["column", "metadata", "value"], str]:
     return "metadata", name
 
 
-def _check_operand(operator: str, value: Scalar, where: str) -> None:
+def _check_operand(name: str, operator: str, value: Scalar, where: str) -> None:
+    if operator in ("contains", "icontains") and name in NUMBER_FIELDS | TIME_FIELDS:
+        raise InvalidInput(where, f"looks for text in {name}, which holds none", "compare with eq, gt, gte, lt or lte")
+    if operator == "contains" and name in TEXT_FIELDS and not isinstance(value, str):
+        raise InvalidInput(where, "is not text", "give the text to look for")
     if operator in ("gt", "gte", "lt", "lte") and (value is None or isinstance(value, bool)):
         raise InvalidInput(where, "has no order", "compare with a number, text or time")
     if operator == "icontains" and not isinstance(value, str):
@@ -168,4 +173,6 @@ def _clean(value: str, where: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise InvalidInput(where, "holds a lone surrogate", "give valid Unicode") from None
+    if "\x00" in value:
+        raise InvalidInput(where, "holds a NUL character", "remove it")
     return value

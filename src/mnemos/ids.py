@@ -46,4 +46,6 @@ def read_id(value: object, field: str = "id") -> str:
         return str(value)
     if not isinstance(value, str):
         raise InvalidInput(field, f"is a {type(value).__name__}", "give the id as text, as add and search return it")
-    return value
+    if not value.isascii():
+        raise InvalidInput(field, f"{value[:40]!r} is not an id", "give the id as add and search return it")
+    return value.strip().lower()

@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mnemos.embed.missing import MissingEmbedder
 from mnemos.embed.protocol import Embedder
 from mnemos.errors import MnemosError
+from mnemos.events import read_text
 from mnemos.passages import Index
-from mnemos.recall.indexing import Indexer
+from mnemos.recall.indexing import embedded
 from mnemos.records import Memory
 from mnemos.store import jobs
 from mnemos.store.jobs import Job
@@ -40,44 +42,68 @@ class Maintained:
 class Maintainer:
     """Drains the jobs table of one store."""
 
-    def __init__(self, store: SqliteStore, indexer: Indexer, derivers: Mapping[str, Deriver]) -> None:
+    def __init__(
+        self,
+        store: SqliteStore,
+        index: Index,
+        serving: Callable[[], Embedder],
+        wanted: Embedder | None,
+        derivers: Mapping[str, Deriver],
+    ) -> None:
         self._store = store
-        self._indexer = indexer
+        self._index = index
+        self._serving = serving
+        self._wanted = wanted
         self._derivers = derivers
         self._lock = threading.Lock()
 
     def run(self, now: int) -> Maintained:
         """Do all queued work whose time has come; can be stopped at any point and resumed."""
         with self._lock:
-            done = failed = waiting = 0
-            for job in self._store.due_jobs(now):
+            if self._wanted is not None and self._wanted.name != self._serving().name:
+                self._store.want_vectors(now)
+            done = failed = 0
+            while True:
+                finished, failures, waiting = self._pass(now)
+                done, failed = done + finished, failed + failures
+                if not finished or not waiting:
+                    break
+            expired = len(self._store.erase_expired(now).ids)
+            return Maintained(done, failed, expired, waiting, self._store.purge_if_pending())
+
+    def _pass(self, now: int) -> tuple[int, int, int]:
+        """Go through the queue once; what waits for other work may be done in the next pass."""
+        done = failed = waiting = after = 0
+        while found := self._store.due_jobs(now, after):
+            for job in found:
+                after = job.num
                 try:
                     finished = self._do(job, now)
-                except MnemosError as error:
+                except Exception as error:  # noqa: BLE001 - derivers and embedders are other people's code
+                    log.warning("%s failed and will be tried again: %s", job.kind, error)
                     self._store.fail_job(job, str(error), now)
                     failed += 1
                     continue
                 if finished:
                     self._store.finish_job(job)
-                    done += 1
-                else:
-                    waiting += 1
-            expired = len(self._store.erase_expired(now).ids)
-            return Maintained(done, failed, expired, waiting, self._store.purge_if_pending())
+                done, waiting = done + finished, waiting + (not finished)
+        return done, failed, waiting
 
     def _do(self, job: Job, now: int) -> bool:
-        if job.kind == jobs.REEMBED and self._indexer.embedder is not None:
-            return self._embed_again(self._indexer.embedder)
+        if job.kind == jobs.REEMBED:
+            embedder = self._wanted or self._serving()
+            return not isinstance(embedder, MissingEmbedder) and self._embed_again(embedder)
         if job.kind == jobs.DERIVE_AGAIN and job.memory is not None:
             return self._derive_again(job.memory, now)
         return False
 
     def _embed_again(self, embedder: Embedder) -> bool:
         name, dim = embedder.name, embedder.dim
-        while rows := self._store.unembedded(name, dim, EMBED_BATCH):
-            vectors = self._indexer.embed([text for _, text in rows])
-            self._store.keep_vectors(name, dim, zip((unit for unit, _ in rows), vectors, strict=True))
-        self._store.switch_embedder(name, dim)
+        while not self._store.switch_embedder(name, dim):
+            rows = self._store.unembedded(name, dim, EMBED_BATCH)
+            texts = [text for _, text in rows]
+            vectors = embedded(embedder, texts)
+            self._store.keep_vectors(name, dim, zip((unit for unit, _ in rows), vectors, texts, strict=True))
         return True
 
     def _derive_again(self, num: int, now: int) -> bool:
@@ -85,19 +111,15 @@ class Maintainer:
         if memory is None:
             return True
         deriver = self._derivers.get(memory.recipe or "")
-        if deriver is None:
+        if deriver is None or self._store.hidden(memory.sources):
             return False
         sources = list(self._store.fetch(self._store.numbers(memory.sources)).values())
         text = deriver(sources)
         if text is None:
             self._store.erase([memory.id], now)
         else:
-            self._store.derived_again(num, text, self._index, now)
+            self._store.derived_again(num, read_text(text, "text"), self._index, now)
         return True
-
-    @property
-    def _index(self) -> Index:
-        return self._indexer.index
 
 
 class Background:

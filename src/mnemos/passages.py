@@ -26,6 +26,8 @@ class Indexed(NamedTuple):
     """uint32 hashes of stems, repeats kept."""
     vector: bytes
     """float16 of unit length; empty where none is known yet."""
+    embedder: str = ""
+    """The name of the embedder that made the vector."""
 
 
 Index = Callable[[Sequence[Source]], list[list[Indexed]]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import IO, Any, Literal, Self, Unpack
 from mnemos.aio import in_thread
 from mnemos.arguments import (
     Where,
+    read_callable,
     read_clock,
     read_count,
     read_flag,
@@ -25,7 +27,7 @@ from mnemos.arguments import (
 from mnemos.embed.missing import MissingEmbedder
 from mnemos.embed.protocol import Embedder
 from mnemos.embed.static import StaticEmbedder
-from mnemos.errors import InvalidInput, NotFound
+from mnemos.errors import InvalidInput, NotFound, StoreError
 from mnemos.events import Defaults, Event, dump_json, read_events, read_kind, read_metadata, read_text, read_trust
 from mnemos.ids import read_id
 from mnemos.io.importing import ImportReport
@@ -39,16 +41,19 @@ from mnemos.recall.compose import compose
 from mnemos.recall.engine import threshold
 from mnemos.recall.indexing import Indexer
 from mnemos.recall.search import Asked, Searcher, select
-from mnemos.records import Change, Context, Deletion, Hit, Link, Memory, Namespace, Page
+from mnemos.records import LEVELS, Change, Context, Deletion, Hit, Link, Memory, Namespace, Page
 from mnemos.store.checking import Problem
+from mnemos.store.deriving import Derivation
 from mnemos.store.erasing import Erasure
 from mnemos.store.reading import Stats
 from mnemos.store.sqlite import SqliteStore
-from mnemos.store.writing import Derivation
 from mnemos.times import TimeLike, Zone, from_micros, read_optional_time, read_zone, to_micros, utc_now
 
 UNSET: Any = object()
 """Stands for "leave as it is" where None means "unknown"."""
+
+DERIVED_KINDS = ("fact", "skill", *LEVELS)
+"""What `derive` makes."""
 
 CONTEXT_CANDIDATES = 100
 """Hits from which a context is composed."""
@@ -82,33 +87,33 @@ class Mnemos:
         background: bool = False,
         derivers: Mapping[str, Deriver] | None = None,
     ) -> None:
-        if not isinstance(path, str | os.PathLike) or not str(path):
-            raise InvalidInput("path", f"is {path!r}", "give the path of a file, such as 'ana.db'")
-        self._clock = clock
+        file = _read_path(path)
+        if embedder is not None and not isinstance(embedder, Embedder):
+            raise InvalidInput(
+                "embedder", f"is a {type(embedder).__name__}", "give an object with name, dim and embed()"
+            )
+        self._clock = read_callable(clock, "clock")
         self._zone = read_zone(timezone)
-        self._count_tokens = count_tokens
+        self._count_tokens = None if count_tokens is None else read_callable(count_tokens, "count_tokens")
+        self._embedders = {e.name: e for e in (StaticEmbedder.bundled(), embedder) if e is not None}
         first = embedder or StaticEmbedder.bundled()
-        self._store = SqliteStore(Path(path), embedder=first.name, dim=first.dim, analyzer=ANALYZER, now=self._now())
-        self._open(embedder, first, background, dict(derivers or {}))
-
-    def _open(
-        self, wanted: Embedder | None, first: Embedder, background: bool, derivers: Mapping[str, Deriver]
-    ) -> None:
-        serving, dim = self._store.serving_embedder()
-        self._missing = MissingEmbedder(serving, dim)
-        known = {e.name: e for e in (first, StaticEmbedder.bundled())}
-        self._serving = known.get(serving)
-        self._indexer = Indexer(self._serving)
-        self._index = self._indexer.index
-        self._searcher = Searcher(self._store, self._index)
-        self._next = wanted if wanted is not None and wanted.name != serving else None
-        self._maintainer = Maintainer(self._store, Indexer(self._next or self._serving), derivers)
+        background = read_flag(background, "background")
+        self._store = SqliteStore(file, embedder=first.name, dim=first.dim, analyzer=ANALYZER, now=self._now())
+        self._index = Indexer(self._serving).index
+        self._searcher = Searcher(self._store, self._index, self._serving)
+        self._maintainer = Maintainer(self._store, self._index, self._serving, embedder, dict(derivers or {}))
         self._uses: Counter[str] = Counter()
-        if self._next is not None:
-            self._store.want_embedder(self._now())
         if self._store.analyzer() != ANALYZER:
-            self._store.reindex(self._index, ANALYZER)
+            self.reindex()
+        changes = embedder is not None and embedder.name != self._serving().name
+        if changes or self._store.vectors_missing():
+            self._store.want_vectors(self._now())
         self._background = Background(self.maintain) if background else None
+
+    def _serving(self) -> Embedder:
+        """The embedder whose vectors serve at this moment; a stand-in where it was not given."""
+        name, dim = self._store.serving_embedder()
+        return self._embedders.get(name) or MissingEmbedder(name, dim)
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -157,8 +162,11 @@ class Mnemos:
             zone=zone,
         )
         events = read_events(messages, defaults)
-        self._flush_uses()
-        return self._store.append(events, self._index, self._now()) if events else []
+        if not events:
+            return []
+        memories = self._store.append(events, self._index, self._now())
+        self._settle()
+        return memories
 
     def put(
         self,
@@ -179,8 +187,8 @@ class Mnemos:
             ttl: seconds (or a timedelta) until it expires, counted anew from each read that refreshes it.
         """
         scope = read_scope(user_id, agent_id, namespace)
-        found = _strings(value) if texts is None else [read_text(t, f"texts[{i}]") for i, t in enumerate(texts)]
-        dump_json(value, "value")
+        value = json.loads(dump_json(value, "value"))
+        found = _strings(value) if texts is None else _read_texts(texts)
         event = Event(
             namespace=scope.namespace,
             kind="item",
@@ -192,7 +200,9 @@ class Mnemos:
             texts=tuple(found),
             ttl=_ttl(ttl),
         )
-        return self._store.put(event, self._index, self._now())
+        memory = self._store.put(event, self._index, self._now())
+        self._settle()
+        return memory
 
     def update(
         self,
@@ -221,7 +231,9 @@ class Mnemos:
         if text is None and not body:
             raise InvalidInput("text", "and every other change is missing", "say what to change: text=, metadata=, …")
         words = None if text is None else read_text(text, "text")
-        return self._store.revise(read_id(id), words, body, self._index, self._now())
+        memory = self._store.revise(read_id(id), words, body, self._index, self._now())
+        self._settle()
+        return memory
 
     def derive(
         self,
@@ -240,19 +252,21 @@ class Mnemos:
         It lives in the namespace of its sources and goes with them: deleted when the last of them is, hidden and
         derived again (by the deriver of its `recipe`) when one of several is.
         """
-        if not sources:
-            raise InvalidInput("sources", "is empty", "name the memories that it was derived from")
-        found = [self.get(source) for source in sources]
-        first = found[0]
+        if isinstance(sources, str) or not isinstance(sources, Sequence) or not sources:
+            raise InvalidInput("sources", "is not a list of ids", "name the memories that it was derived from")
+        if kind not in DERIVED_KINDS:
+            raise InvalidInput("kind", f"{str(kind)[:40]!r} is not derived", f"use one of {', '.join(DERIVED_KINDS)}")
+        ids = tuple(read_id(source, "sources") for source in sources)
+        first = self.get(ids[0])
         if first is None:
-            raise NotFound("sources", sources[0])
+            raise NotFound("sources", ids[0])
         derivation = Derivation(
             namespace=first.namespace,
             kind=kind,
             text=read_text(text, "text"),
             recipe=read_label(recipe, "recipe"),
-            topic=topic,
-            sources=tuple(read_id(source, "sources") for source in sources),
+            topic=topic if topic == "" else read_label(topic, "topic"),
+            sources=ids,
             valid_at=read_optional_time(valid_at, "valid_at", self._zone),
             invalid_at=read_optional_time(invalid_at, "invalid_at", self._zone),
             happened_at=None if first.happened_at is None else to_micros(first.happened_at),
@@ -308,7 +322,7 @@ class Mnemos:
         request = read_request(where, self._zone)
         now = self._moment(request.now)
         limit, offset = read_count(limit, "limit", 1), read_count(offset, "offset", 0)
-        return self._searcher.search(Asked(text, now, self._serving or self._missing), request, limit, offset)
+        return self._searcher.search(Asked(text, now), request, limit, offset)
 
     def context(self, query: str, *, budget: int = 1000, **where: Unpack[Where]) -> Context:
         """A block for a prompt, of at most `budget` tokens: dated, cited, in reading order.
@@ -359,7 +373,7 @@ class Mnemos:
         scope = read_scope(user_id, agent_id, namespace)
         now = self._now()
         stored = self._store.find_key(self._store.namespaces_of(scope), read_label(key, "key"), now)
-        if stored is not None and read_flag(refresh, "refresh"):
+        if read_flag(refresh, "refresh") and stored is not None and stored.expires_at is not None:
             self._store.refresh(stored.num, now)
         return None if stored is None else stored.memory
 
@@ -384,36 +398,36 @@ class Mnemos:
         descendants: bool = False,
     ) -> Stats:
         """Counts, span and people of a scope; of the whole file where none is named."""
-        scope = read_scope(user_id, agent_id, namespace, descendants=descendants)
-        return self._store.stats(self._namespaces_or_all(scope), self._now())
+        scope = read_scope(user_id, agent_id, namespace, descendants=read_flag(descendants, "descendants"))
+        return self._store.stats(self._namespaces_or_all(scope), scope.agent_id, self._now())
 
     # ── keeping ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def maintain(self) -> Maintained:
         """Do the queued work: derive again, change embedder, delete what has expired, finish a purge."""
         self._flush_uses()
-        maintained = self._maintainer.run(self._now())
-        if self._next is not None and self._store.serving_embedder()[0] == self._next.name:
-            self._serving, self._next = self._next, None
-            self._indexer.embedder = self._serving
-        return maintained
+        return self._maintainer.run(self._now())
 
     def check(self) -> builtins.list[Problem]:
         """Every disagreement between the log and what is derived from it; empty when all is well."""
-        return self._store.check(self._index, vectors_can_be_made=self._serving is not None)
+        return self._store.check(self._index, vectors_can_be_made=not isinstance(self._serving(), MissingEmbedder))
 
     def reindex(self) -> int:
         """Build memories, links, passages and vectors anew from the log; returns how many memories."""
-        return self._store.reindex(self._index, ANALYZER)
+        rebuilt = self._store.reindex(self._index, ANALYZER, self._now())
+        self._store.purge()
+        return rebuilt
 
     def verify_erased(self, text: str) -> Erasure:
-        """Which live memories hold a text, and which files hold stray copies of its bytes."""
-        return self._store.verify_erased(read_text(text, "text"))
+        """Which live memories hold a text, and where stray copies of its bytes or its tokens are."""
+        tokens = StaticEmbedder.bundled().tokenize([read_text(text, "text")])[0]
+        return self._store.verify_erased(text, tokens.tobytes())
 
     def backup(self, path: str | os.PathLike[str]) -> int:
         """Copy the store to a new file while it is in use; returns its size in bytes."""
+        target = _read_path(path)
         self._flush_uses()
-        return self._store.backup(Path(path))
+        return self._store.backup(target)
 
     def import_file(
         self,
@@ -439,7 +453,7 @@ class Mnemos:
             timezone=timezone or self._zone,
             date_order=date_order,
             progress=progress,
-            restore=lambda entries: self._store.restore_entries(entries, self._index),
+            restore=lambda entries: self._store.restore_entries(entries, self._index, self._now()),
         )
 
     def export_file(
@@ -455,7 +469,9 @@ class Mnemos:
 
         Without a scope, the whole store.
         """
-        scope = read_scope(user_id, agent_id, namespace, descendants=descendants)
+        scope = read_scope(user_id, agent_id, namespace, descendants=read_flag(descendants, "descendants"))
+        if scope.agent_id is not None:
+            raise InvalidInput("agent_id", "is given beside another scope", "export the whole of it, without agent_id")
         self._flush_uses()
         nums = self._namespaces_or_all(scope)
         paths = None if nums is None else self._store.paths_of(nums)
@@ -466,11 +482,15 @@ class Mnemos:
         if self._background is not None:
             self._background.stop()
             self._background = None
-        if not self._closed:
+        if self._closed:
+            return
+        self._closed = True
+        # what runs in the pool began before, and may finish
+        self._pool.shutdown()
+        try:
             self._flush_uses()
-            self._closed = True
-        self._store.close()
-        self.executor.shutdown(wait=False)
+        finally:
+            self._store.close()
 
     _closed = False
 
@@ -487,9 +507,15 @@ class Mnemos:
         """The file."""
         return self._store.path
 
-    @cached_property
+    @property
     def executor(self) -> ThreadPoolExecutor:
         """The threads in which the async twins run."""
+        if self._closed:
+            raise StoreError(f"{self.path}: this store is closed; open it again with Mnemos(path)")
+        return self._pool
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(max_workers=4, thread_name_prefix="mnemos")
 
     def _now(self) -> int:
@@ -497,6 +523,11 @@ class Mnemos:
 
     def _moment(self, micros: int | None) -> datetime:
         return from_micros(self._now() if micros is None else micros)
+
+    def _settle(self) -> None:
+        """After a write: note the uses since the last one, and try again to purge what could not be before."""
+        self._flush_uses()
+        self._store.purge_if_pending(wait_ms=0)
 
     def _flush_uses(self) -> None:
         if self._uses:
@@ -549,10 +580,22 @@ def _ttl(ttl: timedelta | float | None) -> int | None:
 def _strings(value: object) -> builtins.list[str]:
     """Every non-blank string in a JSON value, depth first."""
     if isinstance(value, str):
-        return [read_text(value, "value")] if value.strip() else []
+        return [value] if value.strip() else []
     parts: Iterable[object] = ()
     if isinstance(value, Mapping):
         parts = value.values()
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, builtins.list):
         parts = value
     return [text for part in parts for text in _strings(part)]
+
+
+def _read_texts(texts: object) -> builtins.list[str]:
+    if isinstance(texts, str) or not isinstance(texts, Sequence):
+        raise InvalidInput("texts", f"is a {type(texts).__name__}", "give a list of strings")
+    return [read_text(text, f"texts[{place}]") for place, text in enumerate(texts)]
+
+
+def _read_path(path: object) -> Path:
+    if not isinstance(path, str | os.PathLike) or not str(path) or "\x00" in str(path):
+        raise InvalidInput("path", f"is {path!r}", "give the path of a file, such as 'ana.db'")
+    return Path(path)

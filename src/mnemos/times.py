@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mnemos.errors import InvalidInput
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
 
 TimeLike = datetime | str
 Zone = str | tzinfo
@@ -17,7 +19,7 @@ Zone = str | tzinfo
 
 def to_micros(moment: datetime) -> int:
     """Microseconds since 1970 UTC of an aware datetime."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return (moment - EPOCH) // _MICROSECOND
 
 
 @overload
@@ -26,7 +28,7 @@ def from_micros(micros: int) -> datetime: ...
 def from_micros(micros: None) -> None: ...
 def from_micros(micros: int | None) -> datetime | None:
     """The aware UTC datetime of a stored time; None stays None."""
-    return None if micros is None else _EPOCH + timedelta(microseconds=micros)
+    return None if micros is None else EPOCH + timedelta(microseconds=micros)
 
 
 def utc_now() -> datetime:
@@ -61,14 +63,14 @@ def read_time(value: object, field: str, zone: tzinfo | None = None) -> int:
         moment = value
     else:
         raise InvalidInput(field, f"is a {type(value).__name__}, not a time", "give an aware datetime or ISO 8601 text")
-    if moment.tzinfo is None:
+    if moment.utcoffset() is None:
         if zone is None:
             raise InvalidInput(field, "has no time zone", "add one ('…Z', '+02:00') or pass timezone=")
         moment = moment.replace(tzinfo=zone)
-    try:
-        return to_micros(moment)
-    except OverflowError as error:
-        raise InvalidInput(field, "is out of range", "use years 1 to 9999 in UTC") from error
+    micros = to_micros(moment)
+    if not _FIRST <= micros <= _LAST:
+        raise InvalidInput(field, "is out of range", "use years 1 to 9999 in UTC")
+    return micros
 
 
 def read_optional_time(value: object, field: str, zone: tzinfo | None = None) -> int | None:

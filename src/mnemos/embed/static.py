@@ -53,7 +53,7 @@ class StaticEmbedder:
             tokenizer = wordpiece(json.loads((folder / "tokenizer.json").read_bytes())["model"]["vocab"])
             with (folder / "vectors.npz").open("rb") as file, np.load(file) as table:
                 vectors = table["rows"] * table["scales"][:, None]
-                name = str(table["name"])
+                name = str(table["name"].item())
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise EmbedderError(f"no static embedder in {folder}: {error}; reinstall mnemos") from error
         return cls(name, tokenizer, vectors)

@@ -39,11 +39,19 @@ class View:
         """Whether no memory here is derived from another."""
         return not bool((self.snapshot.memories < 0).any())
 
-    def eligible(self, kinds: Sequence[str], now: int) -> NDArray[np.bool_]:
-        """Which memories are of these kinds and have not expired."""
+    def lapsed(self, now: int) -> list[int]:
+        """Memories whose time to live had run out by now when this view was made; it may have begun anew since."""
+        found: list[int] = self.snapshot.memories[self.expires <= now].tolist()
+        return found
+
+    def eligible(self, kinds: Sequence[str], now: int, unexpired: Sequence[int] = ()) -> NDArray[np.bool_]:
+        """Which memories are of these kinds and have not expired; `unexpired` are known to live on."""
         wanted = np.zeros(len(KINDS), dtype=bool)
         wanted[[KINDS.index(kind) for kind in kinds]] = True
-        mask: NDArray[np.bool_] = wanted[self.kinds] & (self.expires > now)
+        alive = self.expires > now
+        if unexpired:
+            alive |= self.among(unexpired)
+        mask: NDArray[np.bool_] = wanted[self.kinds] & alive
         return mask
 
     def among(self, nums: Sequence[int]) -> NDArray[np.bool_]:

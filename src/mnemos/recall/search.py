@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mnemos.arguments import Request
 from mnemos.embed.protocol import Embedder
-from mnemos.passages import Index
+from mnemos.passages import Index, Indexed
 from mnemos.recall.engine import Ranking, rank
 from mnemos.recall.live import Snapshots, View, build_view, sorted_rows
 from mnemos.recall.query import read_query
@@ -23,19 +23,19 @@ FOLDED = 4
 
 
 class Asked(NamedTuple):
-    """A question, when it is asked, and the embedder that made the store's vectors."""
+    """A question, and when it is asked."""
 
     text: str
     now: datetime
-    embedder: Embedder
 
 
 class Searcher:
     """Searches one store."""
 
-    def __init__(self, store: SqliteStore, index: Index) -> None:
+    def __init__(self, store: SqliteStore, index: Index, serving: Callable[[], Embedder]) -> None:
         self._store = store
         self._index = index
+        self._serving = serving
         self._snapshots = Snapshots(store)
 
     def search(self, asked: Asked, request: Request, limit: int, offset: int) -> Page[Hit]:
@@ -45,14 +45,15 @@ class Searcher:
         if not selection.namespaces:
             return Page(offset=offset)
         with self._store.db.read():
-            view = self._view(selection)
+            view, embedder = self._view(selection), self._serving()
             if request.is_plain:
-                eligible = view.eligible(request.kinds, now)
+                unexpired = self._store.unexpired(view.lapsed(now), now) if view.lapsed(now) else ()
+                eligible = view.eligible(request.kinds, now, unexpired)
             else:
                 eligible = view.among(self._store.select(selection, now))
         if not eligible.any():
             return Page(offset=offset)
-        query = read_query(asked.text, now=asked.now, snapshot=view.snapshot, embedder=asked.embedder)
+        query = read_query(asked.text, now=asked.now, snapshot=view.snapshot, embedder=embedder)
         needed = offset + limit
         ranking = rank(view.snapshot, query, eligible=eligible, limit=needed if view.verbatim else needed * FOLDED)
         chosen = self._fold(ranking, request)[offset:needed]
@@ -73,7 +74,7 @@ class Searcher:
                 rows.append(row)
             elif row.part == 0:
                 rows += [
-                    row._replace(part=part, happened_at=changed[row.num].happened_at, **unit._asdict())
+                    row._replace(part=part, happened_at=changed[row.num].happened_at, **_columns(unit))
                     for part, unit in enumerate(passages[row.num])
                 ]
         return build_view(rows, self._store.serving_embedder()[1])
@@ -106,6 +107,10 @@ class Searcher:
                 others = tuple(memories[num].id for num in also if num in memories)
                 hits.append(_hit(ranking, place, memory, others))
         return hits
+
+
+def _columns(unit: Indexed) -> dict[str, Any]:
+    return {name: value for name, value in unit._asdict().items() if name != "embedder"}
 
 
 def _hit(ranking: Ranking, place: int, memory: Memory, also: tuple[str, ...]) -> Hit:

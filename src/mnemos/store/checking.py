@@ -12,16 +12,18 @@ import numpy as np
 
 from mnemos.namespaces import namespace_from_key, namespace_key
 from mnemos.passages import Index, Indexed, Source
+from mnemos.records import Namespace
 from mnemos.store import log
 from mnemos.store.database import Database
-from mnemos.store.projection import MAX_PARTS, active_embedder, bump_epoch, delete_units, replace_units, write_meta
+from mnemos.store.meta import active_embedder, bump_epoch, write_meta
+from mnemos.store.projection import MAX_PARTS, serving, write_units
 from mnemos.store.rows import ATTRIBUTES
 from mnemos.store.writing import index_texts, put_row
 
 BATCH = 2_000
 KEPT = ("strength", "uses", "last_used_at", "expires_at")
 """What a row knows that the log does not: a rebuild carries it over."""
-COMPARED = tuple(name for name in ATTRIBUTES if name not in (*KEPT, "hidden"))
+COMPARED = tuple(name for name in ATTRIBUTES if name not in KEPT)
 TOLERANCE = 2e-3
 """Largest difference between a stored float16 vector and the one computed again."""
 
@@ -46,19 +48,22 @@ class Checker:
                 *_check_file(connection),
                 *_check_namespaces(connection),
                 *_check_memories(connection),
+                *_check_derived(connection),
                 *_check_links(connection),
                 *_check_units(connection, index, vectors_can_be_made),
             ]
 
-    def reindex(self, index: Index, analyzer: str) -> int:
+    def reindex(self, index: Index, analyzer: str, now: int) -> int:
         """Build memories, links, passages and vectors anew from the log, in one transaction; returns how many."""
         with self.db.write() as connection:
             connection.execute("PRAGMA defer_foreign_keys = ON")
             _rebuild_namespaces(connection)
             rebuilt = _rebuild_memories(connection)
-            _rebuild_links(connection)
-            _rebuild_units(connection, index)
+            rebuild_links(connection)
+            _rebuild_units(connection, index, now)
             write_meta(connection, "analyzer", analyzer)
+            # rows that moved leave copies behind, which must not outlive them
+            write_meta(connection, "purge", "pending")
             bump_epoch(connection)
             return rebuilt
 
@@ -71,26 +76,37 @@ def _check_file(connection: sqlite3.Connection) -> Iterator[Problem]:
         yield Problem(table, str(row or ""), f"points into {parent} at nothing")
 
 
-def _ancestors(connection: sqlite3.Connection) -> set[tuple[int, int]]:
+def _ancestors(connection: sqlite3.Connection) -> tuple[set[tuple[int, int]], list[Namespace]]:
+    """The pairs that the ancestor table should hold, and namespaces above others that are missing themselves."""
     paths = {path: num for num, path in connection.execute("SELECT num, path FROM namespaces")}
-    pairs = set()
+    pairs, missing = set(), []
     for path, num in paths.items():
         namespace = namespace_from_key(path)
-        above = (paths.get(namespace_key(namespace[:depth])) for depth in range(1, len(namespace) + 1))
-        pairs |= {(ancestor, num) for ancestor in above if ancestor is not None}
-    return pairs
+        for above in (namespace[:depth] for depth in range(1, len(namespace) + 1)):
+            ancestor = paths.get(namespace_key(above))
+            if ancestor is None:
+                missing.append(above)
+            else:
+                pairs.add((ancestor, num))
+    return pairs, missing
 
 
 def _check_namespaces(connection: sqlite3.Connection) -> Iterator[Problem]:
+    pairs, missing = _ancestors(connection)
+    for namespace in missing:
+        yield Problem("namespaces", namespace_key(namespace), "is above another, but not recorded")
     stored = set(connection.execute("SELECT ancestor, namespace FROM namespace_ancestors"))
-    for ancestor, namespace in sorted(stored ^ _ancestors(connection)):
-        state = "is not above it" if (ancestor, namespace) in stored else "is above it, but not recorded"
-        yield Problem("namespace_ancestors", str(namespace), f"namespace {ancestor} {state}")
+    for ancestor, num in sorted(stored ^ pairs):
+        state = "is not above it" if (ancestor, num) in stored else "is above it, but not recorded"
+        yield Problem("namespace_ancestors", str(num), f"namespace {ancestor} {state}")
 
 
 def _rebuild_namespaces(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM namespace_ancestors")
-    connection.executemany("INSERT INTO namespace_ancestors VALUES (?, ?)", sorted(_ancestors(connection)))
+    for namespace in _ancestors(connection)[1]:
+        log.ensure_namespace(connection, namespace)
+    pairs, _ = _ancestors(connection)
+    connection.executemany("INSERT OR IGNORE INTO namespace_ancestors VALUES (?, ?)", sorted(pairs))
 
 
 def _folded(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
@@ -121,20 +137,28 @@ def _check_memories(connection: sqlite3.Connection) -> Iterator[Problem]:
                 yield Problem("memories", memory_id, "is not in the log, or was deleted there")
 
 
+def _check_derived(connection: sqlite3.Connection) -> Iterator[Problem]:
+    for (memory_id,) in connection.execute(f"SELECT id FROM memories WHERE {_ORPHANED}"):
+        yield Problem("sources", memory_id, "is derived, but none of its sources is recorded")
+
+
+_ORPHANED = (
+    "num < 0 AND NOT EXISTS (SELECT 1 FROM sources s JOIN memories m ON m.num = s.source WHERE s.memory = memories.num)"
+)
+
+
 def _rebuild_memories(connection: sqlite3.Connection) -> int:
-    query = f"SELECT {', '.join(KEPT)} FROM memories WHERE num = ?"
-    logged = set()
-    for row in list(_folded(connection)):
-        logged.add(row["num"])
-        kept = connection.execute(query, (row["num"],)).fetchone()
-        if kept is not None:
-            row.update(zip(KEPT, kept, strict=True))
-        connection.execute("DELETE FROM memories WHERE id = ? AND num <> ?", (row["id"], row["num"]))
-        put_row(connection, row)
-    for (num,) in connection.execute("SELECT num FROM memories WHERE num > 0").fetchall():
-        if num not in logged:
-            connection.execute("DELETE FROM sources WHERE source = ?", (num,))
+    logged = {row["num"]: row["id"] for row in _folded(connection)}
+    for num, memory_id in connection.execute("SELECT num, id FROM memories WHERE num > 0").fetchall():
+        if logged.get(num) != memory_id:
             connection.execute("DELETE FROM memories WHERE num = ?", (num,))
+    for row in _folded(connection):
+        put_row(connection, row, keep=KEPT)
+    connection.execute("DELETE FROM sources WHERE source NOT IN (SELECT num FROM memories)")
+    connection.execute("DELETE FROM sources WHERE memory NOT IN (SELECT num FROM memories)")
+    while orphans := connection.execute(f"SELECT num FROM memories WHERE {_ORPHANED}").fetchall():
+        connection.executemany("DELETE FROM sources WHERE source = ?", orphans)
+        connection.executemany("DELETE FROM memories WHERE num = ?", orphans)
     return len(logged)
 
 
@@ -157,11 +181,10 @@ def _check_links(connection: sqlite3.Connection) -> Iterator[Problem]:
         yield Problem("links", f"{link[0]} → {link[1]}", f"the link {link[2]!r} {state}")
 
 
-def _rebuild_links(connection: sqlite3.Connection) -> None:
+def rebuild_links(connection: sqlite3.Connection) -> None:
+    """Bring the links in step with the log."""
     connection.execute("DELETE FROM links")
     connection.executemany("INSERT INTO links VALUES (?, ?, ?, ?)", sorted(_linked(connection)))
-    connection.execute("DELETE FROM sources WHERE source NOT IN (SELECT num FROM memories)")
-    connection.execute("DELETE FROM sources WHERE memory NOT IN (SELECT num FROM memories)")
 
 
 def _indexed(connection: sqlite3.Connection, index: Index) -> Iterator[tuple[int, str, list[Indexed]]]:
@@ -184,27 +207,36 @@ def _texts_of(connection: sqlite3.Connection, memory_id: str) -> Sequence[str]:
 
 
 def _check_units(connection: sqlite3.Connection, index: Index, vectors_can_be_made: bool) -> Iterator[Problem]:
-    known = 0
+    active = active_embedder(connection)
     for num, memory_id, units in _indexed(connection, index):
         first = num * MAX_PARTS
         stored = connection.execute(
-            "SELECT u.unit, u.first, u.last, u.tokens, u.terms, v.vector FROM units u LEFT JOIN vectors v "
+            "SELECT u.unit, u.first, u.last, u.tokens, u.terms, v.vector, v.embedder FROM units u LEFT JOIN vectors v "
             "ON v.unit = u.unit WHERE u.unit BETWEEN ? AND ? ORDER BY u.unit",
             (first, first + MAX_PARTS - 1),
         ).fetchall()
-        known += len(stored)
-        if [row[1:5] for row in stored] != [tuple(unit[:4]) for unit in units]:
+        if [row[:5] for row in stored] != [(first + part, *unit[:4]) for part, unit in enumerate(units)]:
             yield Problem("units", memory_id, "passages, tokens or terms differ from the text")
-        elif any(row[5] is None for row in stored) and vectors_can_be_made:
-            yield Problem("vectors", memory_id, "a passage has no vector")
-        elif vectors_can_be_made and not all(
-            _close(row[5], unit.vector) for row, unit in zip(stored, units, strict=True)
-        ):
-            yield Problem("vectors", memory_id, "a vector differs from the embedder's")
-    for table in ("units", "vectors"):
-        total = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-        if total > known:
-            yield Problem(table, "", f"{total - known} rows belong to no memory")
+        elif any(row[6] not in (None, active) for row in stored):
+            yield Problem("vectors", memory_id, "a vector is another embedder's")
+        elif vectors_can_be_made:
+            if any(row[5] is None for row in stored):
+                yield Problem("vectors", memory_id, "a passage has no vector")
+            elif not all(_close(row[5], unit.vector) for row, unit in zip(stored, units, strict=True)):
+                yield Problem("vectors", memory_id, "a vector differs from the embedder's")
+    yield from _check_loose(connection)
+
+
+def _check_loose(connection: sqlite3.Connection) -> Iterator[Problem]:
+    for table, owner, key in (
+        ("units", "memories", "num = u.unit >> 20"),
+        ("vectors", "units", "unit = u.unit"),
+        ("next_vectors", "units", "unit = u.unit"),
+    ):
+        query = f"SELECT count(*) FROM {table} u WHERE NOT EXISTS (SELECT 1 FROM {owner} WHERE {owner}.{key})"
+        (loose,) = connection.execute(query).fetchone()
+        if loose:
+            yield Problem(table, "", f"{loose} rows belong to no memory")
 
 
 def _close(stored: bytes, made: bytes) -> bool:
@@ -214,11 +246,20 @@ def _close(stored: bytes, made: bytes) -> bool:
     return not len(difference) or bool(np.max(np.abs(difference)) <= TOLERANCE)
 
 
-def _rebuild_units(connection: sqlite3.Connection, index: Index) -> None:
-    for table in ("units", "vectors"):
+def _rebuild_units(connection: sqlite3.Connection, index: Index, now: int) -> None:
+    """Passages anew; vectors too, or, where their embedder was not given, those whose passages are as they were."""
+    connection.execute("CREATE TEMP TABLE before AS SELECT unit, tokens, first, last FROM units")
+    connection.execute("CREATE TEMP TABLE vectors_before AS SELECT * FROM vectors")
+    for table in ("units", "vectors", "next_vectors"):
         connection.execute(f"DELETE FROM {table}")
-    if active_embedder(connection) == 0:
-        return
-    for num, _, units in list(_indexed(connection, index)):
-        delete_units(connection, [num])
-        replace_units(connection, num, units)
+    embedder = serving(connection)
+    for num, _, units in _indexed(connection, index):
+        write_units(connection, [(num, units)], embedder, now)
+    connection.execute(
+        "INSERT OR IGNORE INTO vectors SELECT v.unit, v.embedder, v.vector FROM vectors_before v JOIN before b "
+        "ON b.unit = v.unit JOIN units u ON u.unit = v.unit "
+        "WHERE (u.tokens, u.first, u.last) = (b.tokens, b.first, b.last) AND v.embedder = ?",
+        (embedder.num,),
+    )
+    connection.execute("DROP TABLE before")
+    connection.execute("DROP TABLE vectors_before")

@@ -28,6 +28,8 @@ class Selection:
 Sql = tuple[str, list[Any]]
 
 _COMPARE = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_TEXT = "('text')"
+_NUMBER = "('integer', 'real')"
 
 
 def where(selection: Selection, now: int) -> Sql:
@@ -71,7 +73,7 @@ def filter_sql(filters: Filter) -> Sql:
         parts = [filter_sql(member) for member in filters.members]
         if filters.joint == "NOT":
             sql, values = parts[0]
-            return f"NOT {sql}", values
+            return f"(NOT {sql})", values
         if not parts:
             return ("(1)" if filters.joint == "AND" else "(0)"), []
         sql, values = _join(f" {filters.joint} ", parts)
@@ -80,21 +82,27 @@ def filter_sql(filters: Filter) -> Sql:
         positive = Condition(filters.root, filters.field, "eq" if filters.operator == "ne" else "in", filters.operand)
         sql, values = filter_sql(positive)
         return f"(NOT {sql})", values
-    if filters.operator == "in":
-        operands = filters.operand if isinstance(filters.operand, tuple) else ()
-        each = tuple(Condition(filters.root, filters.field, "eq", operand) for operand in operands)
-        return filter_sql(Group("OR", each))
+    if filters.operator in ("eq", "in"):
+        operands = filters.operand if isinstance(filters.operand, tuple) else (filters.operand,)
+        return _column_in(filters.field, operands) if filters.root == "column" else _json_in(filters, operands)
     return _column_sql(filters) if filters.root == "column" else _json_sql(filters)
+
+
+def _column_in(field: str, operands: Sequence[Scalar]) -> Sql:
+    """Text never equals a number, and nothing here equals true or false."""
+    texts, numbers, _ = _by_type(operands)
+    alike = texts if field in TEXT_FIELDS else numbers
+    sql, values = _among(f"m.{field}", alike)
+    null = f" OR m.{field} IS NULL" if None in operands else ""
+    return f"(coalesce({sql}, 0){null})", values
 
 
 def _column_sql(condition: Condition) -> Sql:
     column, operator, operand = f"m.{condition.field}", condition.operator, condition.operand
     if operator == "exists":
         return f"({column} IS {'NOT ' if operand else ''}NULL)", []
-    if operator == "eq":
-        return (f"({column} IS NULL)", []) if operand is None else (f"({_typed(condition)} IS ?)", [operand])
     if operator == "contains":
-        return f"coalesce(instr({column}, ?) > 0, 0)", [str(operand)]
+        return f"coalesce(instr({column}, ?) > 0, 0)", [operand]
     if operator == "icontains":
         return f"coalesce(instr(casefold({column}), casefold(?)) > 0, 0)", [operand]
     if isinstance(operand, str) != (condition.field in TEXT_FIELDS):
@@ -102,49 +110,66 @@ def _column_sql(condition: Condition) -> Sql:
     return f"coalesce({column} {_COMPARE[operator]} ?, 0)", [operand]
 
 
-def _typed(condition: Condition) -> str:
-    """A column as it is compared: text never equals a number."""
-    operand_is_text = isinstance(condition.operand, str)
-    return f"m.{condition.field}" if operand_is_text == (condition.field in TEXT_FIELDS) else "NULL"
+def _json_in(condition: Condition, operands: Sequence[Scalar]) -> Sql:
+    test, values = _equal("e", operands)
+    sql = f"EXISTS ({_entry(condition)} AND {test})"
+    values = [condition.field, *values]
+    if None in operands:
+        sql += f" OR NOT EXISTS ({_entry(condition)} AND e.type <> 'null')"
+        values.append(condition.field)
+    return f"({sql})", values
 
 
 def _json_sql(condition: Condition) -> Sql:
-    each = f"json_each(m.{condition.root}) e"
     operator, operand = condition.operator, condition.operand
-    head = f"SELECT 1 FROM {each} WHERE e.key = ?"
     if operator == "exists":
-        return f"({'' if operand else 'NOT '}EXISTS ({head}))", [condition.field]
-    if operator == "eq" and operand is None:
-        return f"(NOT EXISTS ({head} AND e.type <> 'null'))", [condition.field]
+        return f"({'' if operand else 'NOT '}EXISTS ({_entry(condition)}))", [condition.field]
+    test, values = _json_test(operator, operand)
+    return f"(EXISTS ({_entry(condition)} AND {test}))", [condition.field, *values]
+
+
+def _json_test(operator: str, operand: Scalar | tuple[Scalar, ...]) -> Sql:
     if operator == "contains":
-        inside, values = _equal_json("v", operand)
-        listed = f"e.type = 'array' AND EXISTS (SELECT 1 FROM json_each(e.value) v WHERE {inside})"
-        if isinstance(operand, str):
-            return (
-                f"(EXISTS ({head} AND (({listed}) OR (e.type = 'text' AND instr(e.value, ?) > 0))))",
-                [condition.field, *values, operand],
-            )
-        return f"(EXISTS ({head} AND {listed}))", [condition.field, *values]
+        inside, values = _equal("v", (operand,)) if not isinstance(operand, tuple) else ("(0)", [])
+        null = " OR v.type = 'null'" if operand is None else ""
+        test = f"e.type = 'array' AND EXISTS (SELECT 1 FROM json_each(e.value) v WHERE {inside}{null})"
+        if not isinstance(operand, str):
+            return f"({test})", values
+        return f"(({test}) OR (e.type = 'text' AND instr(e.value, ?) > 0))", [*values, operand]
     if operator == "icontains":
-        return (
-            f"(EXISTS ({head} AND e.type = 'text' AND instr(casefold(e.value), casefold(?)) > 0))",
-            [condition.field, operand],
-        )
-    if operator == "eq":
-        test, values = _equal_json("e", operand)
-    else:
-        kinds = "('text')" if isinstance(operand, str) else "('integer', 'real')"
-        test, values = f"e.type IN {kinds} AND e.value {_COMPARE[operator]} ?", [operand]
-    return f"(EXISTS ({head} AND {test}))", [condition.field, *values]
+        return "e.type = 'text' AND instr(casefold(e.value), casefold(?)) > 0", [operand]
+    types = _TEXT if isinstance(operand, str) else _NUMBER
+    return f"e.type IN {types} AND e.value {_COMPARE[operator]} json_extract(?, '$')", [json.dumps(operand)]
 
 
-def _equal_json(alias: str, operand: Scalar | tuple[Scalar, ...]) -> Sql:
-    if operand is None:
-        return f"{alias}.type = 'null'", []
-    if isinstance(operand, bool):
-        return f"{alias}.type = ?", ["true" if operand else "false"]
-    kinds = "('text')" if isinstance(operand, str) else "('integer', 'real')"
-    return f"{alias}.type IN {kinds} AND {alias}.value = ?", [operand]
+def _entry(condition: Condition) -> str:
+    return f"SELECT 1 FROM json_each(m.{condition.root}) e WHERE e.key = ?"
+
+
+def _equal(alias: str, operands: Sequence[Scalar]) -> Sql:
+    """Whether a JSON value is one of these; numbers are read by SQLite on both sides, so that they round alike."""
+    texts, numbers, truths = _by_type(operands)
+    parts: list[Sql] = []
+    for types, alike in ((_TEXT, texts), (_NUMBER, numbers)):
+        if alike:
+            sql, values = _among(f"{alias}.value", alike)
+            parts.append((f"({alias}.type IN {types} AND {sql})", values))
+    parts += [(f"{alias}.type = '{str(truth).lower()}'", []) for truth in truths]
+    if not parts:
+        return "(0)", []
+    sql, values = _join(" OR ", parts)
+    return f"({sql})", values
+
+
+def _by_type(operands: Sequence[Scalar]) -> tuple[list[str], list[float], list[bool]]:
+    texts = [operand for operand in operands if isinstance(operand, str)]
+    truths = sorted({operand for operand in operands if isinstance(operand, bool)})
+    numbers = [operand for operand in operands if isinstance(operand, int | float) and not isinstance(operand, bool)]
+    return texts, numbers, truths
+
+
+def _among(value: str, operands: Sequence[str | float]) -> Sql:
+    return f"{value} IN (SELECT value FROM json_each(?))", [json.dumps(operands)]
 
 
 def _one_of(column: str, values: Sequence[Any]) -> Sql:

@@ -70,6 +70,21 @@ class Database:
         with self._lock, translate(self.path):
             yield self._connection
 
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[sqlite3.Connection]:
+        """A consistent view of the file on a connection of its own, for reading that takes long."""
+        with translate(self.path):
+            if not self.path.is_file():
+                with self.read() as connection:
+                    yield connection
+                return
+            with self._lock:
+                # fails where the store is closed
+                self._connection.execute("SELECT 1")
+            with contextlib.closing(_connect(self.path)) as connection:
+                connection.execute("BEGIN")
+                yield connection
+
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
         with self.plain() as connection:

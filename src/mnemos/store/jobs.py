@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from mnemos.store.meta import bump_epoch
+
 DERIVE_AGAIN = "derive-again"
 REEMBED = "re-embed"
 MAX_ATTEMPTS = 5
@@ -28,18 +30,25 @@ def enqueue(connection: sqlite3.Connection, kind: str, memory: int | None, now: 
 
 
 def derive_again(connection: sqlite3.Connection, nums: Iterable[int], now: int) -> None:
-    """Hide derived memories whose sources have changed, and queue their derivation."""
-    for num in nums:
+    """Hide derived memories whose sources have changed, and queue their derivation, sources before what needs them."""
+    queue = list(dict.fromkeys(nums))
+    for num in queue:
         connection.execute("UPDATE memories SET hidden = 1 WHERE num = ?", (num,))
+        # what an earlier failure said may quote words that are gone now
+        connection.execute("DELETE FROM jobs WHERE kind = ? AND memory = ?", (DERIVE_AGAIN, num))
         enqueue(connection, DERIVE_AGAIN, num, now)
+        above = connection.execute("SELECT memory FROM sources WHERE source = ?", (num,)).fetchall()
+        queue += [memory for (memory,) in above if memory not in queue]
+    if queue:
+        bump_epoch(connection)
 
 
-def due(connection: sqlite3.Connection, now: int, limit: int = 100) -> list[Job]:
-    """Queued jobs whose time has come, oldest first."""
+def due(connection: sqlite3.Connection, now: int, after: int = 0, limit: int = 100) -> list[Job]:
+    """Queued jobs whose time has come, oldest first, from the one after `after`."""
     rows = connection.execute(
         "SELECT num, kind, memory, payload, attempts FROM jobs WHERE state = 'queued' AND not_before <= ? "
-        "ORDER BY num LIMIT ?",
-        (now, limit),
+        "AND num > ? ORDER BY num LIMIT ?",
+        (now, after, limit),
     )
     return [Job(num, kind, memory, json.loads(payload), attempts) for num, kind, memory, payload, attempts in rows]
 

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mnemos.events import Event, dump_json
+from mnemos.events import Event, compact_json, dump_json
 from mnemos.namespaces import namespace_key
 from mnemos.records import Namespace
 
@@ -63,7 +63,7 @@ def event_body(event: Event) -> str | None:
     if event.key is not None:
         body["value"] = event.value
         body["texts"] = event.texts
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")) if body else None
+    return compact_json(body) if body else None
 
 
 def fold(entries: Sequence[Entry]) -> dict[str, Any] | None:

@@ -17,9 +17,10 @@ from mnemos.records import Change, Link, Memory, Namespace
 from mnemos.store import log
 from mnemos.store.conditions import Selection, where
 from mnemos.store.database import Database
-from mnemos.store.projection import MAX_PARTS, read_meta
-from mnemos.store.rows import COLUMNS, Stored, fetch, fetch_id
-from mnemos.times import from_micros
+from mnemos.store.meta import read_meta, serving_name
+from mnemos.store.projection import MAX_PARTS
+from mnemos.store.rows import COLUMNS, Stored, fetch, fetch_held, fetch_id
+from mnemos.times import EPOCH, from_micros
 
 
 class UnitRow(NamedTuple):
@@ -104,11 +105,9 @@ class Reader:
             return [namespace_from_key(row[0]) for row in connection.execute(query)]
 
     def get(self, memory_id: str, now: int) -> Stored | None:
-        """The memory of an id; None where it is unknown, or its time to live has run out."""
+        """The memory of an id; None where it is unknown, has expired, or waits to be derived again."""
         with self.db.read() as connection:
-            query = "SELECT 1 FROM memories WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)"
-            live = connection.execute(query, (memory_id, now)).fetchone()
-            return fetch_id(connection, memory_id) if live else None
+            return fetch_held(connection, memory_id, now)
 
     def find_key(self, namespaces: Sequence[int], key: str, now: int) -> Stored | None:
         """The item of a key, unless it has expired."""
@@ -147,9 +146,13 @@ class Reader:
         """Every change of a memory, oldest first, as the log holds it."""
         with self.db.read() as connection:
             entries = log.entries_of(connection, memory_id)
-        if not entries:
+            derived = fetch_id(connection, memory_id)
+        if not entries and derived is None:
             raise NotFound("id", memory_id)
         changes, version = [], 0
+        if derived is not None and derived.num < 0:
+            made = derived.memory
+            changes.append(Change(made.id, "add", made.created_at or EPOCH, made.version, made.text, made.metadata))
         for entry in entries:
             version += entry.op in ("add", "update")
             body = json.loads(entry.body) if entry.body else {}
@@ -190,6 +193,12 @@ class Reader:
             for namespace in namespaces:
                 yield from map(UnitRow._make, connection.execute(_UNIT_ROWS, (namespace, after)))
 
+    def unexpired(self, nums: Sequence[int], now: int) -> list[int]:
+        """Those of these memories whose time to live has not run out."""
+        query = "SELECT num FROM memories WHERE num IN (SELECT value FROM json_each(?)) AND expires_at > ?"
+        with self.db.read() as connection:
+            return [row[0] for row in connection.execute(query, (json.dumps(list(nums)), now))]
+
     def changed_after(self, namespaces: Sequence[int], seq: int) -> list[tuple[str, int | None]]:
         """Updates and deletions in the log after an entry: the operation, and the number of the memory it concerned."""
         query = (
@@ -209,10 +218,12 @@ class Reader:
             rows = (row for n in namespaces for row in connection.execute(query, (n, known_at)))
             return [(num, Source(*words)) for num, *words in rows]
 
-    def stats(self, namespaces: Sequence[int] | None, now: int) -> Stats:
-        """Counts over some namespaces, or over the whole file."""
+    def stats(self, namespaces: Sequence[int] | None, agent_id: str | None, now: int) -> Stats:
+        """Counts over some namespaces (of one agent in them, where one is named), or over the whole file."""
         with self.db.read() as connection:
-            condition, values = ("1", []) if namespaces is None else where(Selection(tuple(namespaces)), now)
+            if namespaces is None:
+                namespaces = [row[0] for row in connection.execute("SELECT num FROM namespaces")]
+            condition, values = where(Selection(tuple(namespaces), agent_id), now)
             return _stats(connection, f"memories m WHERE {condition}", values, self.db)
 
 
@@ -230,7 +241,6 @@ def _stats(connection: sqlite3.Connection, rows: str, values: list[Any], db: Dat
     )
     speakers.pop(None, None)
     jobs = dict(connection.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall())
-    embedder = connection.execute("SELECT name FROM embedders WHERE num = ?", (read_meta(connection, "embedder", "0"),))
     pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
     return Stats(
         memories=total,
@@ -243,7 +253,7 @@ def _stats(connection: sqlite3.Connection, rows: str, values: list[Any], db: Dat
         jobs=jobs,
         bytes=pages * size,
         purge=read_meta(connection, "purge", "done"),
-        embedder=(embedder.fetchone() or [""])[0],
+        embedder=serving_name(connection),
     )
 
 

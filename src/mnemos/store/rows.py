@@ -26,7 +26,7 @@ NO_METADATA: Mapping[str, Any] = MappingProxyType({})
 SELECT = """
 SELECT m.num, m.id, n.path, coalesce(m.text, l.text), m.kind, m.form, m.speaker, m.role, m.session_id, m.agent_id,
        m.happened_at, m.valid_at, m.invalid_at, m.created_at, m.updated_at, m.expired_at, m.strength, m.uses,
-       m.last_used_at, m.trust, m.version, m.metadata, m.key, m.value, m.recipe
+       m.last_used_at, m.trust, m.version, m.metadata, m.key, m.value, m.recipe, m.expires_at
 FROM {table} m JOIN namespaces n ON n.num = m.namespace LEFT JOIN log l ON l.seq = m.said
 """
 
@@ -36,6 +36,7 @@ class Stored(NamedTuple):
 
     num: int
     memory: Memory
+    expires_at: int | None = None
 
 
 def read_memory(connection: sqlite3.Connection, row: tuple[Any, ...], namespaces: dict[str, Namespace]) -> Stored:
@@ -71,7 +72,7 @@ def read_memory(connection: sqlite3.Connection, row: tuple[Any, ...], namespaces
         sources=_sources(connection, row[0]) if row[0] < 0 else (),
         is_new=False,
     )
-    return Stored(row[0], memory)
+    return Stored(row[0], memory, row[25])
 
 
 def fetch(connection: sqlite3.Connection, nums: Iterable[int], table: str = "memories") -> dict[int, Memory]:
@@ -90,6 +91,13 @@ def fetch_id(connection: sqlite3.Connection, memory_id: str) -> Stored | None:
     """The memory of an id, or None."""
     row = connection.execute(SELECT.format(table="memories") + "WHERE m.id = ?", (memory_id,)).fetchone()
     return None if row is None else read_memory(connection, row, {})
+
+
+def fetch_held(connection: sqlite3.Connection, memory_id: str, now: int) -> Stored | None:
+    """Like `fetch_id`, but None where the time to live has run out, and while it waits to be derived again."""
+    query = "SELECT 1 FROM memories WHERE id = ? AND hidden = 0 AND (expires_at IS NULL OR expires_at > ?)"
+    held = connection.execute(query, (memory_id, now)).fetchone()
+    return fetch_id(connection, memory_id) if held else None
 
 
 def memory_of_event(event: Event, memory_id: str, at: int) -> Memory:

@@ -11,23 +11,27 @@ from pathlib import Path
 from mnemos.errors import InvalidInput
 from mnemos.store import jobs
 from mnemos.store.checking import Checker
-from mnemos.store.database import Database
+from mnemos.store.database import Database, translate
+from mnemos.store.deriving import DerivedWriter
 from mnemos.store.erasing import Eraser
 from mnemos.store.jobs import Job
+from mnemos.store.meta import active_embedder, bump_epoch, embedder_num, read_meta, write_meta
 from mnemos.store.portable import Porter
-from mnemos.store.projection import active_embedder, bump_epoch, read_meta, write_meta
 from mnemos.store.reading import Reader
 from mnemos.store.writing import Writer
 
+_PASSAGES = "units u JOIN memories m ON m.num = u.unit >> 20 LEFT JOIN log l ON l.seq = m.said"
+_WORDS = "coalesce(substr(coalesce(m.text, l.text), u.first + 1, u.last - u.first), '')"
 
-class SqliteStore(Writer, Reader, Eraser, Checker, Porter):
+
+class SqliteStore(Writer, DerivedWriter, Reader, Eraser, Checker, Porter):
     """Everything durable. Each base class is one thing that a store does; they share the connection `db`."""
 
     def __init__(self, path: str | os.PathLike[str], *, embedder: str, dim: int, analyzer: str, now: int) -> None:
         self.db = Database(path)
         with self.db.write() as connection:
             if active_embedder(connection) == 0:
-                write_meta(connection, "embedder", str(_embedder_num(connection, embedder, dim)))
+                write_meta(connection, "embedder", str(embedder_num(connection, embedder, dim)))
                 write_meta(connection, "analyzer", analyzer)
 
     @property
@@ -47,46 +51,59 @@ class SqliteStore(Writer, Reader, Eraser, Checker, Porter):
         with self.db.read() as connection:
             return read_meta(connection, "analyzer")
 
-    def want_embedder(self, now: int) -> None:
-        """Queue the change to another embedder; the old vectors serve until it is complete."""
+    def want_vectors(self, now: int) -> None:
+        """Queue the making of vectors: a change to another embedder, or those that are missing."""
         with self.db.write() as connection:
             jobs.enqueue(connection, jobs.REEMBED, None, now)
 
+    def vectors_missing(self) -> bool:
+        """Whether a passage has no vector of the embedder that serves."""
+        query = "SELECT EXISTS (SELECT 1 FROM units u WHERE NOT EXISTS (SELECT 1 FROM vectors v WHERE v.unit = u.unit))"
+        with self.db.read() as connection:
+            return bool(connection.execute(query).fetchone()[0])
+
     def unembedded(self, name: str, dim: int, limit: int) -> list[tuple[int, str]]:
-        """Passages that the next embedder has not embedded yet: their numbers and words."""
+        """Passages that an embedder has not embedded yet: their numbers and words."""
         with self.db.write() as connection:
-            num = _embedder_num(connection, name, dim)
+            num = embedder_num(connection, name, dim)
             connection.execute("DELETE FROM next_vectors WHERE embedder <> ?", (num,))
             rows = connection.execute(
-                "SELECT u.unit, substr(coalesce(m.text, l.text), u.first + 1, u.last - u.first) FROM units u "
-                "JOIN memories m ON m.num = u.unit >> 20 LEFT JOIN log l ON l.seq = m.said "
-                "WHERE NOT EXISTS (SELECT 1 FROM next_vectors v WHERE v.unit = u.unit) LIMIT ?",
+                f"SELECT u.unit, {_WORDS} FROM {_PASSAGES} WHERE {_lacking(_table_for(connection, num))} LIMIT ?",
                 (limit,),
             )
             return rows.fetchall()
 
-    def keep_vectors(self, name: str, dim: int, vectors: Iterable[tuple[int, bytes]]) -> None:
-        """Keep vectors of the next embedder, for passages that still exist."""
+    def keep_vectors(self, name: str, dim: int, vectors: Iterable[tuple[int, bytes, str]]) -> None:
+        """Keep vectors for passages that still exist and say what they said when they were embedded."""
         with self.db.write() as connection:
-            num = _embedder_num(connection, name, dim)
+            num = embedder_num(connection, name, dim)
             connection.executemany(
-                "INSERT OR REPLACE INTO next_vectors SELECT unit, ?, ? FROM units WHERE unit = ?",
-                [(num, vector, unit) for unit, vector in vectors],
+                f"INSERT OR REPLACE INTO {_table_for(connection, num)} SELECT u.unit, ?, ? FROM {_PASSAGES} "
+                f"WHERE u.unit = ? AND {_WORDS} = ?",
+                [(num, vector, unit, text) for unit, vector, text in vectors],
             )
+            if num == active_embedder(connection):
+                bump_epoch(connection)
 
-    def switch_embedder(self, name: str, dim: int) -> None:
-        """Let the next embedder's vectors serve, all at once."""
+    def switch_embedder(self, name: str, dim: int) -> bool:
+        """Let an embedder's vectors serve, all at once; False where passages have come that it has not embedded."""
         with self.db.write() as connection:
-            connection.execute("DELETE FROM vectors")
-            connection.execute("INSERT INTO vectors SELECT unit, embedder, vector FROM next_vectors")
-            connection.execute("DELETE FROM next_vectors")
-            write_meta(connection, "embedder", str(_embedder_num(connection, name, dim)))
-            bump_epoch(connection)
+            num = embedder_num(connection, name, dim)
+            table = _table_for(connection, num)
+            if connection.execute(f"SELECT 1 FROM {_PASSAGES} WHERE {_lacking(table)}").fetchone():
+                return False
+            if table == "next_vectors":
+                connection.execute("DELETE FROM vectors")
+                connection.execute("INSERT INTO vectors SELECT unit, embedder, vector FROM next_vectors")
+                connection.execute("DELETE FROM next_vectors")
+                write_meta(connection, "embedder", str(num))
+                bump_epoch(connection)
+            return True
 
-    def due_jobs(self, now: int) -> list[Job]:
-        """Queued work whose time has come."""
+    def due_jobs(self, now: int, after: int = 0) -> list[Job]:
+        """Some of the queued work whose time has come, from the job after `after`."""
         with self.db.read() as connection:
-            return jobs.due(connection, now)
+            return jobs.due(connection, now, after)
 
     def finish_job(self, job: Job) -> None:
         """Take work that is done off the table."""
@@ -102,11 +119,14 @@ class SqliteStore(Writer, Reader, Eraser, Checker, Porter):
         """Copy the store to another file while it is in use; returns the copy's bytes."""
         if target.exists():
             raise InvalidInput("path", f"{target} exists", "name a new file")
+        if not target.parent.is_dir():
+            raise InvalidInput("path", f"{target.parent} is not a folder", "create it first")
         part = target.with_name(target.name + ".part")
         part.unlink(missing_ok=True)
         try:
-            with self.db.plain() as connection, closing(sqlite3.connect(part)) as copy:
+            with self.db.plain() as connection, translate(target), closing(sqlite3.connect(part)) as copy:
                 connection.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.rename(target)
@@ -120,6 +140,12 @@ class SqliteStore(Writer, Reader, Eraser, Checker, Porter):
             rows = (connection.execute("SELECT num FROM memories WHERE id = ?", (i,)).fetchone() for i in ids)
             return [row[0] for row in rows if row is not None]
 
+    def hidden(self, ids: Sequence[str]) -> bool:
+        """Whether one of these memories waits to be derived again."""
+        query = "SELECT 1 FROM memories WHERE id = ? AND hidden = 1"
+        with self.db.read() as connection:
+            return any(connection.execute(query, (memory_id,)).fetchone() for memory_id in ids)
+
     def places(self, ids: Sequence[str]) -> dict[str, int]:
         """The place in reading order of each of these ids, where it exists."""
         with self.db.read() as connection:
@@ -131,6 +157,10 @@ class SqliteStore(Writer, Reader, Eraser, Checker, Porter):
         self.db.close()
 
 
-def _embedder_num(connection: sqlite3.Connection, name: str, dim: int) -> int:
-    connection.execute("INSERT OR IGNORE INTO embedders (name, dim) VALUES (?, ?)", (name, dim))
-    return int(connection.execute("SELECT num FROM embedders WHERE name = ?", (name,)).fetchone()[0])
+def _table_for(connection: sqlite3.Connection, embedder: int) -> str:
+    """Where an embedder's vectors go: those that serve, or those of a change that is under way."""
+    return "vectors" if embedder == active_embedder(connection) else "next_vectors"
+
+
+def _lacking(table: str) -> str:
+    return f"NOT EXISTS (SELECT 1 FROM {table} v WHERE v.unit = u.unit)"

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mnemos.errors import InvalidInput, NotFound
-from mnemos.events import Event, dump_json
-from mnemos.ids import derived_id, new_id
+from mnemos.events import Event, compact_json, dump_json
+from mnemos.ids import new_id
 from mnemos.passages import Index, Indexed, Source
 from mnemos.records import Memory, Namespace
 from mnemos.store import jobs, log
 from mnemos.store.database import Database
+from mnemos.store.deriving import derived_from, happened_of, insert_row
 from mnemos.store.erasing import erase_rows
-from mnemos.store.projection import MAX_PARTS, active_embedder, bump_epoch, replace_units
-from mnemos.store.rows import COLUMNS, fetch, fetch_id, memory_of_event
+from mnemos.store.projection import Serving, replace_units, serving, write_units
+from mnemos.store.rows import COLUMNS, fetch, fetch_held, fetch_id, memory_of_event
 
 _INSERT = f"INSERT INTO memories ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(', ')))})"
-
-
-class Derivation(NamedTuple):
-    """Something derived: what it says, from which memories, by which recipe, under which of the recipe's topics."""
-
-    namespace: Namespace
-    kind: str
-    text: str
-    recipe: str
-    topic: str
-    sources: tuple[str, ...]
-    valid_at: int | None = None
-    invalid_at: int | None = None
-    happened_at: int | None = None
-    metadata: Mapping[str, Any] | None = None
 
 
 class Writer:
@@ -66,46 +51,30 @@ class Writer:
                 row = None
             if row is None:
                 return _append(connection, [event], {0: units[0]}, index, now)[0]
-            body = {"value": event.value, "texts": event.texts, "ttl": event.ttl, "metadata": event.metadata}
+            named = ("value", "texts", "ttl", "metadata", "agent_id")
+            body = {name: getattr(event, name) for name in named}
             write_change(connection, row[1], event.text, body, now)
-            replace_units(connection, row[0], units[0])
+            replace_units(connection, row[0], units[0], now)
+            jobs.derive_again(connection, derived_from(connection, row[0]), now)
             return fetch(connection, [row[0]])[row[0]]
 
     def revise(self, memory_id: str, text: str | None, body: Mapping[str, Any], index: Index, now: int) -> Memory:
         """Change the words or attributes of a logged memory; the log keeps what it said before."""
         with self.db.write() as connection:
-            stored = fetch_id(connection, memory_id)
+            stored = fetch_held(connection, memory_id, now)
             if stored is None:
                 raise NotFound("id", memory_id)
             if stored.num < 0:
                 raise InvalidInput("id", "is a derived memory", "update its sources instead")
+            if stored.memory.key is not None and text is not None:
+                raise InvalidInput("text", "is that of an item, which follows from its value", "use put()")
             write_change(connection, memory_id, text, body, now)
             memory = fetch(connection, [stored.num])[stored.num]
-            if text is not None or "happened_at" in body or "speaker" in body:
-                source = Source(memory.text, memory.speaker, _happened(connection, stored.num))
-                replace_units(connection, stored.num, index([source])[0])
-            jobs.derive_again(connection, _derived_from(connection, stored.num), now)
+            if memory.key is None and (text is not None or "happened_at" in body):
+                source = Source(memory.text, memory.speaker, happened_of(connection, stored.num))
+                replace_units(connection, stored.num, index([source])[0], now)
+            jobs.derive_again(connection, derived_from(connection, stored.num), now)
             return memory
-
-    def derive(self, derivation: Derivation, index: Index, now: int) -> Memory:
-        """Store something derived under an id that the same derivation always has; a repeat replaces it."""
-        units = index([Source(derivation.text, None, derivation.happened_at)])[0]
-        with self.db.write() as connection:
-            num = write_derived(connection, derivation, now)
-            replace_units(connection, num, units)
-            bump_epoch(connection)
-            return fetch(connection, [num])[num]
-
-    def derived_again(self, num: int, text: str, index: Index, now: int) -> None:
-        """Give a derived memory that was hidden its new words, and show it again."""
-        units = index([Source(text, None, None)])[0]
-        with self.db.write() as connection:
-            connection.execute(
-                "UPDATE memories SET text = ?, hidden = 0, updated_at = ?, version = version + 1 WHERE num = ?",
-                (text, now, num),
-            )
-            replace_units(connection, num, units)
-            bump_epoch(connection)
 
     def link(self, source: str, target: str, relation: str, weight: float, now: int) -> None:
         """Record a typed edge between two memories; a second one of the same relation changes its weight."""
@@ -116,7 +85,7 @@ class Writer:
                 if stored is None:
                     raise NotFound(field, memory_id)
                 ends.append(stored.num)
-            body = json.dumps({"target": target, "relation": relation, "weight": weight}, ensure_ascii=False)
+            body = compact_json({"target": target, "relation": relation, "weight": weight})
             row = connection.execute("SELECT namespace, kind FROM memories WHERE num = ?", (ends[0],)).fetchone()
             seq = log.next_seq(connection)
             log.append(connection, [log.Entry(seq, source, row[0], "link", row[1], now, None, None, body, None)])
@@ -131,10 +100,9 @@ class Writer:
             )
 
     def refresh(self, num: int, now: int) -> None:
-        """Start an item's time to live anew."""
+        """Start an item's time to live anew; snapshots ask again for what they think has expired."""
         with self.db.write() as connection:
             connection.execute("UPDATE memories SET expires_at = ? + ttl WHERE num = ? AND ttl IS NOT NULL", (now, num))
-            bump_epoch(connection)
 
 
 def index_events(events: Sequence[Event], index: Index) -> list[list[Indexed]]:
@@ -161,7 +129,7 @@ def _append(
     index: Index,
     now: int,
 ) -> list[Memory]:
-    batch = _Batch(log.next_seq(connection), active_embedder(connection))
+    batch = _Batch(log.next_seq(connection), serving(connection), now)
     namespaces: dict[Namespace, int] = {}
     fresh: dict[bytes, Memory] = {}
     memories: list[Memory] = []
@@ -174,7 +142,7 @@ def _append(
         if event.namespace not in namespaces:
             namespaces[event.namespace] = log.ensure_namespace(connection, event.namespace)
         units = ready[place] if place in ready else index_events([event], index)[0]
-        memory = batch.add(event, namespaces[event.namespace], units, now)
+        memory = batch.add(event, namespaces[event.namespace], units)
         memories.append(memory)
         if event.digest is not None:
             fresh[event.digest] = _as_repeat(memory)
@@ -200,16 +168,16 @@ def _repeat_of(connection: sqlite3.Connection, digest: bytes | None) -> Memory |
 class _Batch:
     """The rows of one append, gathered so that each table is written by one statement."""
 
-    def __init__(self, seq: int, embedder: int) -> None:
+    def __init__(self, seq: int, embedder: Serving, now: int) -> None:
         self.seq = seq
         self.embedder = embedder
+        self.now = now
         self.entries: list[log.Entry] = []
         self.rows: list[tuple[Any, ...]] = []
-        self.units: list[tuple[Any, ...]] = []
-        self.vectors: list[tuple[Any, ...]] = []
+        self.units: list[tuple[int, Sequence[Indexed]]] = []
 
-    def add(self, event: Event, namespace: int, units: Sequence[Indexed], now: int) -> Memory:
-        seq, memory_id = self.seq, new_id()
+    def add(self, event: Event, namespace: int, units: Sequence[Indexed]) -> Memory:
+        seq, memory_id, now = self.seq, new_id(), self.now
         self.seq += 1
         body = log.event_body(event)
         self.entries.append(
@@ -218,18 +186,13 @@ class _Batch:
             )
         )
         self.rows.append(_row_of_event(event, seq, memory_id, namespace, now))
-        first = seq * MAX_PARTS
-        for unit, part in enumerate(units, start=first):
-            self.units.append((unit, part.start, part.end, part.tokens, part.terms))
-            if part.vector:
-                self.vectors.append((unit, self.embedder, part.vector))
+        self.units.append((seq, units))
         return memory_of_event(event, memory_id, now)
 
     def write(self, connection: sqlite3.Connection) -> None:
         log.append(connection, self.entries)
         connection.executemany(_INSERT, self.rows)
-        connection.executemany("INSERT INTO units VALUES (?, ?, ?, ?, ?)", self.units)
-        connection.executemany("INSERT INTO vectors VALUES (?, ?, ?)", self.vectors)
+        write_units(connection, self.units, self.embedder, self.now)
 
 
 def _row_of_event(event: Event, seq: int, memory_id: str, namespace: int, now: int) -> tuple[Any, ...]:
@@ -245,19 +208,15 @@ def _row_of_event(event: Event, seq: int, memory_id: str, namespace: int, now: i
     )
 
 
-def insert_row(connection: sqlite3.Connection, row: Mapping[str, Any]) -> None:
-    """Insert a row of `memories` given by name; names left out take the table's defaults."""
-    names = [name for name in row if name != "texts"]
-    marks = ", ".join("?" * len(names))
-    connection.execute(f"INSERT INTO memories ({', '.join(names)}) VALUES ({marks})", [row[name] for name in names])
+def put_row(connection: sqlite3.Connection, row: Mapping[str, Any], keep: Sequence[str] = ()) -> None:
+    """Bring the row of a logged memory in step with what its log entries add up to; insert it where it is missing.
 
-
-def put_row(connection: sqlite3.Connection, row: Mapping[str, Any]) -> None:
-    """Bring the row of a logged memory in step with what its log entries add up to; insert it where it is missing."""
+    A row that is there keeps the attributes named in `keep`.
+    """
     if connection.execute("SELECT 1 FROM memories WHERE num = ?", (row["num"],)).fetchone() is None:
         insert_row(connection, row)
         return
-    changed = {name: value for name, value in row.items() if name not in ("num", "texts")}
+    changed = {name: value for name, value in row.items() if name not in ("num", "texts", *keep)}
     sets = ", ".join(f"{name} = ?" for name in changed)
     connection.execute(f"UPDATE memories SET {sets} WHERE num = ?", [*changed.values(), row["num"]])
 
@@ -269,51 +228,10 @@ def write_change(
     latest = log.entries_of(connection, memory_id)[-1]
     entry = log.Entry(
         log.next_seq(connection), memory_id, latest.namespace, "update", latest.kind, now, None, text,
-        dump_json(body, "metadata") if body else None, None,
+        compact_json(body) if body else None, None,
     )  # fmt: skip
     log.append(connection, [entry])
     row = log.fold(log.entries_of(connection, memory_id))
     if row is None:
         raise NotFound("id", memory_id)
     put_row(connection, row)
-
-
-def write_derived(connection: sqlite3.Connection, derivation: Derivation, now: int) -> int:
-    """Insert a derived memory, or replace the words of the one with its id; returns its number."""
-    stored = [fetch_id(connection, source) for source in derivation.sources]
-    missing = [source for source, found in zip(derivation.sources, stored, strict=True) if found is None]
-    if missing or not stored:
-        raise NotFound("sources", missing[0] if missing else "")
-    nums = [found.num for found in stored if found is not None]
-    memory_id = derived_id(derivation.recipe, derivation.kind, derivation.topic, derivation.sources)
-    existing = connection.execute("SELECT num FROM memories WHERE id = ?", (memory_id,)).fetchone()
-    if existing is not None:
-        connection.execute(
-            "UPDATE memories SET text = ?, hidden = 0, updated_at = ? WHERE num = ?",
-            (derivation.text, now, existing[0]),
-        )
-        return int(existing[0])
-    num = int(connection.execute("SELECT min(0, coalesce(min(num), 0)) - 1 FROM memories").fetchone()[0])
-    marks = ", ".join("?" * len(nums))
-    seq = connection.execute(f"SELECT max(seq) FROM memories WHERE num IN ({marks})", nums).fetchone()[0]
-    insert_row(
-        connection,
-        {
-            "num": num, "id": memory_id, "namespace": log.ensure_namespace(connection, derivation.namespace),
-            "seq": seq, "text": derivation.text, "kind": derivation.kind, "created_at": now, "updated_at": now,
-            "happened_at": derivation.happened_at, "valid_at": derivation.valid_at,
-            "invalid_at": derivation.invalid_at, "recipe": derivation.recipe, "topic": derivation.topic,
-            "metadata": dump_json(derivation.metadata, "metadata") if derivation.metadata else None,
-        },
-    )  # fmt: skip
-    connection.executemany("INSERT INTO sources VALUES (?, ?)", [(num, source) for source in set(nums)])
-    return num
-
-
-def _derived_from(connection: sqlite3.Connection, num: int) -> list[int]:
-    return [row[0] for row in connection.execute("SELECT memory FROM sources WHERE source = ?", (num,))]
-
-
-def _happened(connection: sqlite3.Connection, num: int) -> int | None:
-    row = connection.execute("SELECT happened_at FROM memories WHERE num = ?", (num,)).fetchone()
-    return None if row is None else row[0]
