@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mnemos.recall import words
 
-ANALYZER = "1"
+ANALYZER = "2"
 """Version of everything below; units written under another version have to be made again."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -98,7 +98,8 @@ def _terms(header: list[int], text: str) -> bytes:
     bits = 0
     for value in found:
         bits |= value
-    return array("I", [bits >> 32 | words.text_cue(text), *header, *[value & _LOW for value in found]]).tobytes()
+    cues = bits >> 32
+    return array("I", [cues | words.text_cue(text, cues), *header, *[value & _LOW for value in found]]).tobytes()
 
 
 def _bytes16(ids: NDArray[np.uint16]) -> bytes:

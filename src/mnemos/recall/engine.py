@@ -59,9 +59,9 @@ def rank(
     none = np.empty(0, np.int64)
     if not len(snapshot):
         return Ranking(none, np.empty(0), none.astype(np.int32), none.reshape(0, 2), 0, none, {})
-    terms = fusion.weigh(measure(snapshot, query), weights)
+    terms = fusion.weigh(measure(snapshot, query), snapshot.machine, weights)
     order = fusion.total(terms)
-    best = _best_units(snapshot, order)
+    best = best_units(snapshot, order)
     places = _top(order[best], eligible, limit)
     units = best[places]
     columns = snapshot.columns
@@ -76,7 +76,7 @@ def rank(
     )
 
 
-def _best_units(snapshot: Snapshot, order: NDArray[np.float32]) -> NDArray[np.int64]:
+def best_units(snapshot: Snapshot, order: NDArray[np.float32]) -> NDArray[np.int64]:
     """The unit of each memory that scores best, the first of equals."""
     if snapshot.simple:
         return snapshot.firsts

@@ -16,8 +16,10 @@ from mnemos.recall.signals import Signals
 class Weights(NamedTuple):
     """The fitted numbers, as `weights.json` holds them."""
 
-    signals: dict[str, float]
-    """Logits for each unit of a signal."""
+    people: dict[str, float]
+    """Logits for each unit of a signal, in talk between people."""
+    machine: dict[str, float]
+    """The same in talk with a machine."""
     level: dict[str, float]
     """Logits for each unit of an absolute measure of the question."""
     bias: float
@@ -29,23 +31,26 @@ class Weights(NamedTuple):
 def bundled() -> Weights:
     """The weights that ship with Mnemos."""
     held = json.loads(files("mnemos.recall").joinpath("weights.json").read_text(encoding="utf-8"))
-    return Weights(held["signals"], held["level"], held["bias"], held["threshold"])
+    return Weights(held["people"], held["machine"], held["level"], held["bias"], held["threshold"])
 
 
 Terms = dict[str, NDArray[np.float32]]
 """What each signal contributes, in logits, by name; one value per unit."""
 
 
-def weigh(signals: Signals, weights: Weights) -> Terms:
+def weigh(signals: Signals, machine: NDArray[np.bool_], weights: Weights) -> Terms:
     """The contribution of every signal, and of the level that all hits of a question share."""
-    terms = {
-        name: np.float32(weight) * signals.values[name]
-        for name, weight in weights.signals.items()
-        if name in signals.values
-    }
+    mixed = bool(machine.any()) and not bool(machine.all())
+    one = weights.machine if len(machine) and machine[0] else weights.people
+    terms: Terms = {}
+    for name in weights.people:
+        if mixed:
+            factor = np.where(machine, np.float32(weights.machine[name]), np.float32(weights.people[name]))
+            terms[name] = factor * signals.values[name]
+        else:
+            terms[name] = np.float32(one[name]) * signals.values[name]
     level = weights.bias + sum(weight * signals.level[name] for name, weight in weights.level.items())
-    some = next(iter(signals.values.values()))
-    terms["level"] = np.full(len(some), level, np.float32)
+    terms["level"] = np.full(len(machine), level, np.float32)
     return terms
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mnemos.recall.query import Query
+from mnemos.recall.query import Query, rarity
 from mnemos.recall.snapshot import Snapshot
 
 Rows = NDArray[np.float32]
 
 K1 = 1.2
-B = 0.75
-NEAR = 0.35
+B = 0.6
+NEAR = 0.3
 """Wordpieces less alike than this do not count as alike."""
 
 
@@ -30,35 +30,53 @@ def restore(snapshot: Snapshot, values: Rows) -> Rows:
     return back
 
 
-def lexical(snapshot: Snapshot, query: Query) -> tuple[Rows, NDArray[np.float32]]:
-    """BM25's share of each term in each unit (between 0 and 1 + k1), and the weight of each term."""
+def lexical(snapshot: Snapshot, query: Query) -> tuple[Rows, Rows]:
+    """BM25's share of each term in each unit (0 to 1 + k1), and the weight of each term."""
     total = len(snapshot.columns.num)
     out = np.zeros((len(query.terms), total), np.float32)
-    idf = np.zeros(len(query.terms), np.float32)
-    length = (K1 * (1 - B + B * snapshot.columns.words / snapshot.mean_words)).astype(np.float32)
+    room = _room(snapshot)
     for row, term in enumerate(query.terms.tolist()):
         units, counts = snapshot.terms.lookup(term)
-        idf[row] = np.log1p((total - len(units) + 0.5) / (len(units) + 0.5))
-        out[row, units] = counts * np.float32(1 + K1) / (counts + length[units])
-    return reorder(snapshot, out), idf * query.term_weights
+        out[row, units] = counts * np.float32(1 + K1) / (counts + room[units])
+    return reorder(snapshot, out), rarity(snapshot.terms, query.terms.tolist(), total) * query.term_weights
 
 
-def late(snapshot: Snapshot, query: Query) -> tuple[Rows, NDArray[np.float32]]:
-    """For each wordpiece of the question the best cosine in each unit, and the weight of each wordpiece."""
+def phrases(snapshot: Snapshot, query: Query) -> Rows:
+    """The summed rarity of the question's pairs of words that stand in each unit."""
+    total = len(snapshot.columns.num)
+    out = np.zeros(total, np.float32)
+    weights = rarity(snapshot.phrases, query.phrases.tolist(), total)
+    for key, weight in zip(query.phrases.tolist(), weights, strict=True):
+        out[snapshot.phrases.lookup(key)[0]] += weight
+    return reorder(snapshot, out)
+
+
+def late(snapshot: Snapshot, query: Query) -> tuple[Rows, Rows]:
+    """How well the best wordpiece of each unit answers each of the question's, and the weight of each (sum 1).
+
+    The squared cosine, damped in long units as BM25 damps counts.
+    """
     total = len(snapshot.columns.num)
     out = np.zeros((len(query.tokens), total), np.float32)
     keys = snapshot.token_keys
-    weights = np.zeros(len(query.tokens), np.float32)
     if not len(keys) or not len(query.tokens):
-        return out, weights
+        return out, np.zeros(len(query.tokens), np.float32)
     cosines = _cosines(query, keys)
-    for row, token in enumerate(query.tokens.tolist()):
+    for row in range(len(query.tokens)):
         near = np.flatnonzero(cosines[row] > NEAR)
         near = near[np.argsort(cosines[row, near], kind="stable")]
         snapshot.tokens.spread(keys[near], cosines[row, near], out[row])
-        found = len(snapshot.tokens.lookup(token)[0])
-        weights[row] = np.log1p((total - found + 0.5) / (found + 0.5)) * query.token_weights[row]
-    return reorder(snapshot, out), weights
+    weights = rarity(snapshot.tokens, query.tokens.tolist(), total)
+    weights *= np.linalg.norm(query.lexicon[query.tokens], axis=1)
+    np.square(out, out=out)
+    out *= np.float32(1 + K1) / (out + _room(snapshot))
+    return reorder(snapshot, out), weights / np.float32(max(float(weights.sum()), 1e-9))
+
+
+def _room(snapshot: Snapshot) -> Rows:
+    """BM25's damping by length: larger for longer units."""
+    room: Rows = (K1 * (1 - B + B * snapshot.columns.words / snapshot.mean_words)).astype(np.float32)
+    return room
 
 
 def _cosines(query: Query, keys: NDArray[np.uint32]) -> Rows:
@@ -86,6 +104,14 @@ def widest(snapshot: Snapshot, values: Rows) -> Rows:
     before, after = neighbours(snapshot, values)
     np.maximum(before, after, out=before)
     return np.maximum(before, values, out=before)
+
+
+def in_session(snapshot: Snapshot, values: Rows, how: np.ufunc = np.maximum) -> Rows:
+    """The greatest (or the sum) of the values of a unit's session."""
+    if not values.shape[-1]:
+        return values
+    by_session = how.reduceat(values, snapshot.session_starts, axis=-1)
+    return np.repeat(by_session, snapshot.session_lengths, axis=-1)
 
 
 def dense_around(snapshot: Snapshot, dense: Rows) -> Rows:

@@ -1,10 +1,13 @@
-"""Reading a question: its words and vector, the people it names, what kind of answer it wants."""
+"""Reading a question: its words and vector, the people and times it names, what kind of answer it wants."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntFlag
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,12 @@ from mnemos.embed.protocol import Embedder
 from mnemos.embed.static import StaticEmbedder
 from mnemos.recall import words
 from mnemos.recall.analyze import hash_words
-from mnemos.recall.snapshot import Snapshot
+from mnemos.recall.postings import Postings
+from mnemos.recall.snapshot import Snapshot, pair
+from mnemos.recall.when import read_times
+
+FUNCTION_WEIGHT = 0.4
+"""What a word of grammar weighs beside a word of content."""
 
 
 class Asks(IntFlag):
@@ -24,30 +32,33 @@ class Asks(IntFlag):
     WHO = 4
     WHERE = 8
     WHY = 16
-    HOW = 32
-    FEELING = 64
-    LIKING = 128
-    ADVICE = 256
-    MINE = 512
+    FEELING = 32
+    LIKING = 64
+    ADVICE = 128
+    MINE = 256
     """About the one who asks: I, my, we."""
-    YOURS = 1024
-    """About what the other one said: you, your."""
+    YOURS = 512
+    """About what the machine said before: did you, you recommended, your advice."""
 
 
 _asks: dict[Asks, frozenset[str]] = {
-    Asks.WHEN: frozenset(("when", "date", "year", "month", "day", "days", "weeks", "months", "ago", "time")),
-    Asks.NUMBER: frozenset(("many", "much", "number", "count", "total", "percentage", "cost", "age", "old", "times")),
-    Asks.WHO: frozenset(("who", "whom", "whose")),
-    Asks.WHERE: frozenset(("where", "country", "city", "place", "town", "state")),
-    Asks.WHY: frozenset(("why", "reason", "inspired", "motivated", "made")),
-    Asks.HOW: frozenset(("how",)),
-    Asks.FEELING: frozenset(("feel", "feeling", "felt", "feelings", "think", "reaction", "describe", "emotions")),
-    Asks.LIKING: frozenset(("favorite", "favourite", "like", "prefer", "enjoy", "hobbies", "interests", "love")),
-    Asks.ADVICE: frozenset(("recommend", "suggest", "suggestions", "recommendations", "advice", "tips", "ideas")),
-    Asks.MINE: frozenset(("i", "my", "me", "we", "our", "mine", "im", "ive", "us")),
-    Asks.YOURS: frozenset(("you", "your")),
+    Asks.WHEN: frozenset("when date year month day days weeks months ago time".split()),
+    Asks.NUMBER: frozenset("many much number count total percentage cost age old times".split()),
+    Asks.WHO: frozenset("who whom whose".split()),
+    Asks.WHERE: frozenset("where country city place town state".split()),
+    Asks.WHY: frozenset("why reason inspired motivated made".split()),
+    Asks.FEELING: frozenset("feel feeling felt feelings think reaction describe emotions".split()),
+    Asks.LIKING: frozenset("favorite favourite like prefer enjoy hobbies interests love".split()),
+    Asks.ADVICE: frozenset("recommend suggest suggestions recommendations advice tips ideas".split()),
+    Asks.MINE: frozenset("i my me we our mine im ive us".split()),
 }
-
+_yours = re.compile(
+    r"\b(?:did|have|had) you\b|\byou (?:had |have |also |previously |just )?(?:recommend|suggest|said|told|gave|give|"
+    r"help|explain|mention|provid|list|describ|propos|advis|shared?|wrote|creat|outlin)|"
+    r"\byour (?:advice|recommend|suggest|explan|answer|respon|list|last|previous)|"
+    r"\bremind me (?:what|of|how|which|who)\b",
+    re.IGNORECASE,
+)
 _FUNCTION_WORDS = frozenset(
     """a about after all also am an and any are as at be because been before being between both but by can could did do
     does doing during each for from had has have having he her hers him his how i if in into is it its just me might
@@ -64,10 +75,9 @@ class Query:
     text: str
     terms: NDArray[np.uint32]
     term_weights: NDArray[np.float32]
-    """1 for a word of content, less for one of grammar."""
+    phrases: NDArray[np.uint32]
+    """Pairs of terms that follow each other in the question."""
     tokens: NDArray[np.uint16]
-    token_weights: NDArray[np.float32]
-    """The length of the wordpiece's vector, times the same."""
     vector: NDArray[np.float32]
     lexicon: NDArray[np.float32] = field(repr=False)
     """The vectors of all wordpieces."""
@@ -78,35 +88,55 @@ class Query:
     """Ranges of time that the question speaks of, in microseconds since 1970 UTC."""
 
 
-FUNCTION_WEIGHT = 0.25
-
-
 def read_query(text: str, *, now: datetime, snapshot: Snapshot, embedder: Embedder | None = None) -> Query:
     """Read a question. `embedder` is the one that made the snapshot's vectors (default: the bundled one)."""
     static = StaticEmbedder.bundled()
-    found = list(dict.fromkeys(words.split(text)))
-    named = _named(set(found), snapshot)
-    weights = [FUNCTION_WEIGHT if word in _FUNCTION_WORDS else 1.0 for word in found]
-    terms, first = np.unique(np.array(hash_words(found), np.uint32), return_index=True)
-    pieces = static.tokenize([" ".join(word for word in found if word not in _FUNCTION_WORDS) or text])[0]
-    tokens = np.unique(pieces)
-    vector = (static if embedder is None else embedder).embed([text])[0]
+    found = words.split(text)
+    distinct = list(dict.fromkeys(found))
+    weights = [FUNCTION_WEIGHT if word in _FUNCTION_WORDS else 1.0 for word in distinct]
+    terms, first = np.unique(np.array(hash_words(distinct), np.uint32), return_index=True)
+    content = " ".join(word for word in distinct if word not in _FUNCTION_WORDS)
+    pieces, whole = static.tokenize([content or text, text])
+    if embedder is None or embedder is static:
+        vector = _pooled(whole, static.vectors, snapshot)
+    else:
+        vector = embedder.embed([text])[0].astype(np.float32)
     return Query(
         text=text,
         terms=terms,
         term_weights=np.array(weights, np.float32)[first],
-        tokens=tokens,
-        token_weights=np.linalg.norm(static.vectors[tokens], axis=1).astype(np.float32),
-        vector=vector.astype(np.float32),
+        phrases=_phrases(found),
+        tokens=np.unique(pieces),
+        vector=vector,
         lexicon=static.vectors,
-        asks=_kind(found),
-        named=np.array(named, np.int32),
+        asks=_kind(set(found), text),
+        named=np.array(_named(set(found), snapshot), np.int32),
+        times=tuple((found.start, found.end) for found in read_times(text, now=now)),
     )
 
 
-def _kind(found: list[str]) -> Asks:
-    have = set(found)
-    kind = Asks(0)
+def rarity(postings: Postings, keys: Sequence[int], total: int) -> NDArray[np.float32]:
+    """The inverse document frequency of each key, never negative."""
+    held = np.array([len(postings.lookup(key)[0]) for key in keys], np.float32)
+    return np.log1p((total - held + np.float32(0.5)) / (held + np.float32(0.5)))
+
+
+def _pooled(pieces: NDArray[np.uint16], vectors: NDArray[np.float32], snapshot: Snapshot) -> NDArray[np.float32]:
+    """The sum of the wordpieces' vectors, rare ones weighing more, scaled to length 1."""
+    weights = np.sqrt(rarity(snapshot.tokens, pieces.tolist(), len(snapshot.columns.num)))
+    total: NDArray[np.float32] = weights @ vectors[pieces]
+    return total / np.float32(max(float(np.linalg.norm(total)), 1e-9))
+
+
+def _phrases(found: list[str]) -> NDArray[np.uint32]:
+    pairs = [(a, b) for a, b in pairwise(found) if not (a in _FUNCTION_WORDS and b in _FUNCTION_WORDS)]
+    first = np.array(hash_words(a for a, _ in pairs), np.uint32)
+    second = np.array(hash_words(b for _, b in pairs), np.uint32)
+    return np.unique(pair(first, second))
+
+
+def _kind(have: set[str], text: str) -> Asks:
+    kind = Asks.YOURS if _yours.search(text) else Asks(0)
     for asks, marks in _asks.items():
         if have & marks:
             kind |= asks

@@ -72,6 +72,8 @@ class Snapshot:
 
     columns: Columns
     terms: Postings
+    phrases: Postings
+    """Pairs of terms that follow each other."""
     tokens: Postings
     vectors: NDArray[np.float32]
     buffer: Buffer
@@ -88,7 +90,7 @@ class Snapshot:
         """A snapshot of nothing."""
         buffer = Buffer(embedder_dim)
         none = Postings(())
-        return cls(_columns([], Names(), Names()), none, none, buffer.view(), buffer, Names(), Names())
+        return cls(_columns([], Names(), Names()), none, none, none, buffer.view(), buffer, Names(), Names())
 
     def extend(self, rows: Sequence[Row]) -> Snapshot:
         """With later passages."""
@@ -100,14 +102,15 @@ class Snapshot:
         marks = np.cumsum(lengths + 1) - lengths - 1
         flat = np.frombuffer(b"".join([row.terms for row in rows]), np.uint32)
         fresh = fresh._replace(cues=flat[marks])
-        terms = Postings.build(np.delete(flat, marks), lengths, first)
+        words = np.delete(flat, marks)
+        terms = self.terms.append(Postings.build(words, lengths, first))
+        phrases = self.phrases.append(_phrases(words, lengths, first))
         flat_tokens = np.frombuffer(b"".join([row.tokens for row in rows]), np.uint16)
         counts = np.fromiter((len(row.tokens) // 2 for row in rows), np.int64, len(rows))
-        tokens = Postings.build(flat_tokens.astype(np.uint32), counts, first)
+        tokens = self.tokens.append(Postings.build(flat_tokens.astype(np.uint32), counts, first))
         buffer = self.buffer.append(first, [row.vector for row in rows])
         columns = self.columns.append(fresh)
-        terms, tokens = self.terms.append(terms), self.tokens.append(tokens)
-        return Snapshot(columns, terms, tokens, buffer.view(), buffer, self.sessions, self.speakers)
+        return Snapshot(columns, terms, phrases, tokens, buffer.view(), buffer, self.sessions, self.speakers)
 
     def without(self, nums: Sequence[int] | NDArray[np.int64]) -> Snapshot:
         """Without some memories."""
@@ -117,8 +120,8 @@ class Snapshot:
         number = np.cumsum(alive) - 1
         columns = self.columns.keep(alive)
         buffer = Buffer.of(self.vectors[alive])
-        terms, tokens = self.terms.keep(alive, number), self.tokens.keep(alive, number)
-        return Snapshot(columns, terms, tokens, buffer.view(), buffer, self.sessions, self.speakers)
+        terms, phrases, tokens = (held.keep(alive, number) for held in (self.terms, self.phrases, self.tokens))
+        return Snapshot(columns, terms, phrases, tokens, buffer.view(), buffer, self.sessions, self.speakers)
 
     def __len__(self) -> int:
         """How many memories there are."""
@@ -189,6 +192,13 @@ class Snapshot:
         return lengths
 
     @cached_property
+    def machine(self) -> NDArray[np.bool_]:
+        """Whether a unit's session is a talk with a machine."""
+        sessions = np.zeros(int(self.columns.session.max(initial=-1)) + 1, np.bool_)
+        sessions[self.columns.session[self.columns.machine == 1]] = True
+        return sessions[self.columns.session]
+
+    @cached_property
     def token_keys(self) -> NDArray[np.uint32]:
         """The wordpieces that occur, ascending."""
         return self.tokens.keys()
@@ -197,6 +207,19 @@ class Snapshot:
     def mean_words(self) -> float:
         """The mean number of terms of a unit."""
         return float(self.columns.words.mean()) if len(self.columns.words) else 1.0
+
+
+def pair(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The key of two terms that follow each other."""
+    return first * np.uint32(31) + second
+
+
+def _phrases(words: NDArray[np.uint32], lengths: NDArray[np.int64], first: int) -> Postings:
+    keys = pair(words[:-1], words[1:])
+    ends = np.cumsum(lengths)[:-1] - 1
+    within = np.ones(len(keys), np.bool_)
+    within[ends[(ends >= 0) & (ends < len(keys))]] = False
+    return Postings.build(keys[within], np.maximum(lengths - 1, 0), first)
 
 
 def _columns(rows: Sequence[Row], sessions: Names, speakers: Names, before: Columns | None = None) -> Columns:

@@ -39,6 +39,8 @@ class Cue(IntFlag):
     ADVICE = 1024
     IMAGE = 2048
     LINK = 4096
+    INSTRUCTION = 8192
+    ASIDE = 16384
 
 
 _classes: dict[Cue, str] = {
@@ -54,9 +56,10 @@ _classes: dict[Cue, str] = {
     Cue.FEELING: "feel feels feeling felt happy sad proud excited nervous scared glad grateful thankful upset stressed "
     "anxious worried relieved amazing awesome",
     Cue.LIKING: "prefer favorite favourite like liked likes enjoy enjoyed enjoys love loved loves hate hated rather "
-    "always never",
+    "always never whenever",
     Cue.ADVICE: "recommend recommended recommendation recommendations suggest suggested suggestion suggestions should "
     "try tip tips advice",
+    Cue.ASIDE: "btw actually speaking",
     Cue.LINK: "http https www",
     Cue.IMAGE: "image photo picture pic",
 }
@@ -65,6 +68,11 @@ for _cue, _members in _classes.items():
     for _member in _members.split():
         _word_cues[_member] = _word_cues.get(_member, 0) | _cue
 _name = re.compile(r"[a-z,;:] [A-Z][a-z]{2}")
+_instruction = re.compile(
+    r"^\W*(?:please )?(?:always|never|whenever)\b|\b(?:always|never) .{3,80}\bwhen(?:ever)? i\b|"
+    r"\bi (?:would )?prefer\b",
+    re.IGNORECASE,
+)
 
 
 def word_cue(word: str) -> int:
@@ -74,10 +82,14 @@ def word_cue(word: str) -> int:
     return _word_cues.get(word, 0)
 
 
-def text_cue(text: str) -> int:
-    """The `Cue` bits that need more than a word: questions and names."""
+def text_cue(text: str, found: int) -> int:
+    """The `Cue` bits that need more than a word, given those of the words."""
     bits = int(Cue.QUESTION) if "?" in text or "？" in text or "؟" in text else 0
-    return bits | Cue.NAME if _name.search(text) else bits
+    if _name.search(text):
+        bits |= Cue.NAME
+    if found & Cue.LIKING and _instruction.search(text):
+        bits |= Cue.INSTRUCTION
+    return bits | Cue.ASIDE if "y the way" in text else bits
 
 
 def fold(text: str) -> str:

@@ -1,0 +1,237 @@
+"""Fit the weights of recall: python tools/fit_recall.py FILE… [--folds] [--write src/mnemos/recall/weights.json]
+
+Each FILE holds conversations with questions and evidence, one a line (see docs/benchmark.md). Every file counts
+the same. Prints recall and NDCG at 10 for weights fitted on all files, on the other conversations of all files
+(`--folds`), and on the other *families* of files (the part of a file's name before the first dash).
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import recall_fitting as fitting
+from recall_fitting import Array, Question
+
+from mnemos.embed.static import StaticEmbedder
+from mnemos.recall import fusion
+from mnemos.recall.analyze import Source, analyze
+from mnemos.recall.engine import best_units
+from mnemos.recall.query import read_query
+from mnemos.recall.signals import measure
+from mnemos.recall.snapshot import Row, Snapshot
+
+SEED = 2026
+SHRINK = 3.0
+"""How strongly weights are drawn to the prior."""
+TIE = 3**-0.5
+"""How freely talk between people and talk with a machine may differ: the smaller the less."""
+PRIOR = {
+    **dict.fromkeys(("words", "words around", "words nearby", "phrases", "coverage"), 1.0),
+    **dict.fromkeys(("likeness", "likeness around", "likeness nearby", "likeness in session"), 1.0),
+    **dict.fromkeys(("meaning", "meaning around", "session", "reply"), 1.0),
+    **dict.fromkeys(("speaker", "user on themselves", "machine on itself", "then", "soon after"), 1.0),
+}
+"""Equal weights for what matches; nothing for what is only a manner of speaking."""
+KEEP = 0.95
+"""The threshold keeps this share of the questions that have an answer."""
+
+
+def conversations(path: Path) -> Iterator[dict[str, Any]]:
+    """The conversations of a file."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def micros(text: str | None) -> int | None:
+    """Microseconds since 1970 of a time in UTC."""
+    return None if text is None else int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1e6)
+
+
+def snapshot_of(turns: Sequence[dict[str, Any]]) -> Snapshot:
+    """A snapshot of a conversation, made as the store makes it."""
+    static = StaticEmbedder.bundled()
+    units = analyze([Source(t["text"], t["speaker"], micros(t["happened_at"])) for t in turns], static)
+    rows = []
+    for number, (turn, parts) in enumerate(zip(turns, units, strict=True)):
+        texts = [turn["text"][part.start : part.end] for part in parts]
+        vectors = static.embed(texts).astype(np.float16)
+        about = (turn["session"], turn["speaker"], turn["role"], micros(turn["happened_at"]))
+        for part, unit in enumerate(parts):
+            place = (unit.start, unit.end, unit.tokens, unit.terms, vectors[part].tobytes())
+            rows.append(Row(number, part, number, "turn", *about, *place))
+    return Snapshot.build(rows, static.dim)
+
+
+def read(path: Path, weights: fusion.Weights) -> list[Question]:
+    """Every question of a file, with the signals of its candidates."""
+    questions = []
+    for conversation in conversations(path):
+        turns = conversation["turns"]
+        snapshot = snapshot_of(turns)
+        places = {turn["id"]: place for place, turn in enumerate(turns)}
+        last = max((turn["happened_at"] or "" for turn in turns), default="") or "2026-01-01T00:00:00"
+        for asked in conversation["questions"]:
+            gold = {places[turn] for turn in asked["evidence"] if turn in places}
+            if asked["category"] == "adversarial" or (not gold and asked["category"] != "abstention"):
+                continue
+            now = datetime.fromisoformat(asked["asked_at"] or last).replace(tzinfo=UTC)
+            questions.append(_question(snapshot, asked, conversation["id"], gold, now, weights))
+    return questions
+
+
+def _question(
+    snapshot: Snapshot, asked: dict[str, Any], conversation: str, gold: set[int], now: datetime, weights: fusion.Weights
+) -> Question:
+    signals = measure(snapshot, read_query(asked["text"], now=now, snapshot=snapshot))
+    order = fusion.total(fusion.weigh(signals, snapshot.machine, weights))
+    best = best_units(snapshot, order)
+    kept = np.union1d(np.argsort(-order[best], kind="stable")[: fitting.CANDIDATES], sorted(gold)).astype(np.int64)
+    columns = np.stack([signals.values[name][best[kept]] for name in weights.people], axis=1)
+    level = np.array([signals.level[name] for name in weights.level])
+    machine = bool(snapshot.machine.any())
+    return Question(
+        asked["id"], conversation, asked["category"], machine, columns, np.isin(kept, sorted(gold)), 0, level
+    )
+
+
+def family(name: str) -> str:
+    """Files of one family are never fitted on while one of them is judged."""
+    return name.split("-")[0]
+
+
+def train(sets: Sequence[Sequence[Question]], names: Sequence[str], start: Array | None = None) -> Array:
+    """Fitted weights, still tied."""
+    prior = np.concatenate([[PRIOR.get(name, 0.0) for name in names], np.zeros(2 * len(names))])
+    batches = [fitting.batch(part, TIE) for part in sets if any(question.gold.any() for question in part)]
+    return fitting.fit(batches, prior, SHRINK, start)
+
+
+def judge(questions: Sequence[Question], weights: Array) -> list[tuple[float, float]]:
+    """Recall and NDCG at 10 of every question that has evidence."""
+    people, machine = fitting.untie(weights, TIE)
+    return [fitting.found(question, people, machine) for question in questions if question.gold.any()]
+
+
+def folded(data: dict[str, list[Question]], name: str, names: Sequence[str], start: Array) -> list[tuple[float, float]]:
+    """Every question of a file, judged by weights fitted without its conversation (in five folds)."""
+    result = []
+    for fold in range(5):
+        held = {q.conversation for q in data[name] if _fold(q.conversation) == fold}
+        sets = [
+            [q for q in part if family(other) != family(name) or q.conversation not in held]
+            for other, part in data.items()
+        ]
+        if held:
+            weights = train(sets, names, start)
+            result += judge([q for q in data[name] if q.conversation in held], weights)
+    return result
+
+
+def _fold(conversation: str) -> int:
+    return int(hashlib.sha256(conversation.encode()).hexdigest(), 16) % 5
+
+
+def calibrate(data: dict[str, list[Question]], weights: Array, levels: int) -> tuple[float, Array]:
+    """The scale of the order, and the weights of the level with the bias last, of calibrated probabilities."""
+    people, machine = fitting.untie(weights, TIE)
+    inputs, labels, counts = [], [], []
+    for questions in data.values():
+        for question in questions:
+            order = fitting.order(question, people, machine)
+            top = np.argsort(-order, kind="stable")[:50]
+            rows = np.column_stack([order[top], np.tile(question.level, (len(top), 1)), np.ones(len(top))])
+            inputs.append(rows)
+            labels.append(question.gold[top])
+            counts.append(np.full(len(top), 400 / len(questions)))
+    fitted = fitting.logistic(np.concatenate(inputs), np.concatenate(labels), np.concatenate(counts))
+    return float(fitted[0]), fitted[1 : levels + 2]
+
+
+def best_scores(questions: Sequence[Question], weights: fusion.Weights) -> Iterator[tuple[bool, float]]:
+    """Whether each question has an answer, and the logit of its best hit."""
+    people, machine = np.array([*weights.people.values()]), np.array([*weights.machine.values()])
+    for question in questions:
+        level = weights.bias + float(question.level @ np.array([*weights.level.values()]))
+        top = float(fitting.order(question, people, machine).max(initial=-60.0)) + level
+        yield question.category != "abstention", top
+
+
+def finish(data: dict[str, list[Question]], tied: Array, names: Sequence[str], levels: Sequence[str]) -> fusion.Weights:
+    """Weights on the scale of logits, with the threshold."""
+    scale, level = calibrate(data, tied, len(levels))
+    people, machine = (np.round(scale * part, 4).tolist() for part in fitting.untie(tied, TIE))
+    fitted = fusion.Weights(
+        dict(zip(names, people, strict=True)),
+        dict(zip(names, machine, strict=True)),
+        dict(zip(levels, np.round(level[:-1], 4).tolist(), strict=True)),
+        round(float(level[-1]), 4),
+        0.0,
+    )
+    tops = [top for part in data.values() for answerable, top in best_scores(part, fitted) if answerable]
+    cut = float(np.quantile(tops, 1 - KEEP))
+    return fitted._replace(threshold=round(float(fusion.probability(np.array([cut], np.float32))[0]), 4))
+
+
+def report(label: str, values: Sequence[tuple[float, float]]) -> None:
+    """One line: recall and NDCG with their intervals."""
+    parts = []
+    for at, name in enumerate(("R@10", "NDCG@10")):
+        mean, low, high = fitting.interval([value[at] for value in values], SEED)
+        parts.append(f"{name} {100 * mean:5.1f} [{100 * low:.1f}, {100 * high:.1f}]")
+    print(f"{label:46} n={len(values):4}  " + "  ".join(parts), flush=True)
+
+
+def knowing(data: dict[str, list[Question]], weights: fusion.Weights) -> None:
+    """How well the best score tells the questions without an answer from the others."""
+    for name, questions in data.items():
+        tops = list(best_scores(questions, weights))
+        high, low = [top for yes, top in tops if yes], [top for yes, top in tops if not yes]
+        if low:
+            cut = np.quantile(high, 1 - KEEP)
+            refused = np.mean(np.array(low) < cut)
+            print(
+                f"{name:30} no answer: AUROC {fitting.auroc(high, low):.3f}, refused at {KEEP:.0%} kept {refused:.2f}"
+            )
+
+
+def main() -> None:
+    """Fit, print, and write where asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--test", nargs="*", type=Path, default=[], help="files to judge but not to fit on")
+    parser.add_argument("--folds", action="store_true", help="judge on other conversations too (slow)")
+    parser.add_argument("--write", type=Path, help="where to write the weights")
+    options = parser.parse_args()
+    weights = fusion.bundled()
+    names, levels = list(weights.people), list(weights.level)
+    data = {re.sub(r"\.jsonl\.gz$", "", path.name): read(path, weights) for path in options.files}
+    tied = train(list(data.values()), names)
+    for name, questions in data.items():
+        report(f"{name}, fitted on all", judge(questions, tied))
+        if options.folds:
+            report(f"{name}, on other conversations", folded(data, name, names, tied))
+        others = [part for other, part in data.items() if family(other) != family(name)]
+        if others:
+            report(f"{name}, on other data sets", judge(questions, train(others, names)))
+    for path in options.test:
+        report(f"{path.name} (not fitted on)", judge(read(path, weights), tied))
+    final = finish(data, tied, names, levels)
+    knowing(data, final)
+    if options.write:
+        hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in options.files}
+        held = {"seed": SEED, "shrink": SHRINK, "data": hashes, **final._asdict()}
+        options.write.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
