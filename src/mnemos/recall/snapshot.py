@@ -206,7 +206,7 @@ class Snapshot:
     @cached_property
     def mean_words(self) -> float:
         """The mean number of terms of a unit."""
-        return float(self.columns.words.mean()) if len(self.columns.words) else 1.0
+        return float(self.columns.words.mean() or 1.0) if len(self.columns.words) else 1.0
 
 
 def pair(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> NDArray[np.uint32]:
