@@ -269,6 +269,11 @@ def test_no_colour_when_piped_and_nothing_wider_than_the_terminal(ran: Ran, tmp_
     assert "penicillin" in narrow.output
 
 
+def test_lines_stay_readable_on_a_wide_terminal(tmp_path: Path) -> None:
+    wide = Ran(tmp_path / "wide.db", width=240)
+    assert max(map(len, wide.output.splitlines())) == 100
+
+
 def test_a_second_run_adds_nothing(ran: Ran) -> None:
     again = Ran(ran.store)
     assert f"0 added, {len(turns()):,} were there already" in again.output

@@ -33,6 +33,7 @@ BUDGET = 500
 """Tokens of the context block."""
 
 _EXCERPT = 280
+_WIDEST = 100
 _REASONS = 3
 _BAR = 12
 _NAME = re.compile(r"(?<=[a-z,] )[A-ZÀ-Þ][a-zß-ÿ]{2,}\b")
@@ -174,7 +175,7 @@ def _date(moment: datetime) -> str:
 
 def _show(console: Console, *parts: Group | Padding | Panel | Text) -> None:
     for part in parts:
-        console.print(part, highlight=False)
+        console.print(part, highlight=False, width=min(console.width, _WIDEST))
 
 
 __all__: Sequence[str] = ("BUDGET", "HITS", "USER", "Answer", "ask", "import_sample", "name_counts", "run_demo")
