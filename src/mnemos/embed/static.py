@@ -22,8 +22,8 @@ from mnemos.errors import EmbedderError
 DATA = Path(__file__).parent / "data"
 TOKENIZE_BATCH = 2048
 """Texts tokenised at once: enough to keep the tokenizer busy, few enough to stay small in memory."""
-POOL_BATCH = 128
-"""Texts pooled at once: their token vectors fit in a processor's cache."""
+POOL_TOKENS = 1024
+"""Tokens pooled at once: their vectors fit in a processor's cache."""
 
 Tokens = NDArray[np.uint16]
 
@@ -107,13 +107,21 @@ class StaticEmbedder:
 
         A text without a known token gets a row of zeros, which is equally unlike everything.
         """
-        counts = np.diff(offsets)
-        pooled = np.zeros((len(counts), self.dim), dtype=np.float32)
-        filled = np.flatnonzero(counts)
-        for start in range(0, len(filled), POOL_BATCH):
-            part = filled[start : start + POOL_BATCH]
-            first, last = int(offsets[part[0]]), int(offsets[part[-1] + 1])
-            pooled[part] = np.add.reduceat(self.vectors[tokens[first:last]], offsets[part] - first, axis=0)
+        pooled = np.zeros((len(offsets) - 1, self.dim), dtype=np.float32)
+        filled = np.flatnonzero(np.diff(offsets))
+        firsts, ends = offsets[filled], offsets[filled + 1]
+        start = 0
+        while start < len(filled):
+            first = firsts[start]
+            stop = max(start + 1, int(np.searchsorted(ends, first + POOL_TOKENS, side="right")))
+            part = tokens[first : ends[stop - 1]]
+            if len(part) > POOL_TOKENS:
+                distinct, repeats = np.unique(part, return_counts=True)
+                pooled[filled[start]] = repeats.astype(np.float32) @ self.vectors[distinct]
+            else:
+                inner = firsts[start:stop] - first
+                pooled[filled[start:stop]] = np.add.reduceat(self.vectors[part], inner, axis=0)
+            start = stop
         norms = np.linalg.norm(pooled, axis=1, keepdims=True)
         np.divide(pooled, norms, out=pooled, where=norms > 0)
         return pooled
