@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
@@ -31,6 +30,8 @@ def in_thread(
 
     @functools.wraps(method)
     async def twin(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        import asyncio  # here, so that a program without async does not pay for it
+
         call = functools.partial(method, self, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self.executor, call)
 

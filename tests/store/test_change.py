@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import Clock
+from clock import Clock
 
 from mnemos import InvalidInput, Mnemos, NotFound
 
@@ -20,7 +20,7 @@ def test_update_changes_words_and_search(memory: Mnemos, clock: Clock) -> None:
     assert (changed.created_at, changed.updated_at) == (added.created_at, clock.now)
     assert memory.search("vegan", user_id="ana")[0].memory.text == "Rita is vegan."
     assert memory.search("fish", user_id="ana")[0].score < memory.search("vegan", user_id="ana")[0].score
-    assert [m.id for m in memory.list(user_id="ana")][0] == added.id, "an update keeps the place in reading order"
+    assert memory.list(user_id="ana")[0].id == added.id, "an update keeps the place in reading order"
     assert memory.check() == []
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Clock
+from clock import Clock
 
 from mnemos import InvalidInput, Mnemos
 

@@ -27,8 +27,9 @@ class Database:
         with translate(self.path):
             self._connection = _connect(self.path)
             try:
-                with self.write():
-                    _migrate(self._connection, self.path)
+                if _schema_version(self._connection, self.path) < len(MIGRATIONS):
+                    with self.write():
+                        _migrate(self._connection, self.path)
             except BaseException:
                 self._connection.close()
                 raise
@@ -137,8 +138,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         raise ReadOnlyStore(f"{path}: cannot be written; give the process write access to the file and its folder")
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
-        _refuse_foreign(connection, path)
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        _refuse_foreign(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -158,13 +159,18 @@ def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
         raise NotAStore(f"{path}: an SQLite file, but not a Mnemos store; give another path")
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+def _schema_version(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
         raise NewerSchema(
             f"{path}: written by a newer Mnemos (schema {version}, this one reads up to {len(MIGRATIONS)}); "
             "upgrade with pip install -U mnemos"
         )
+    return version
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    version = _schema_version(connection, path)
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         for statement in split_statements(script):
             connection.execute(statement)

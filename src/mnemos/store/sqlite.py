@@ -29,6 +29,9 @@ class SqliteStore(Writer, DerivedWriter, Reader, Eraser, Checker, Porter):
 
     def __init__(self, path: str | os.PathLike[str], *, embedder: str, dim: int, analyzer: str, now: int) -> None:
         self.db = Database(path)
+        with self.db.read() as connection:
+            if active_embedder(connection):
+                return
         with self.db.write() as connection:
             if active_embedder(connection) == 0:
                 write_meta(connection, "embedder", str(embedder_num(connection, embedder, dim)))
@@ -104,6 +107,11 @@ class SqliteStore(Writer, DerivedWriter, Reader, Eraser, Checker, Porter):
         """Some of the queued work whose time has come, from the job after `after`."""
         with self.db.read() as connection:
             return jobs.due(connection, now, after)
+
+    def is_queued(self, job: Job) -> bool:
+        """Whether work still waits, and was not taken off or queued anew since it was read."""
+        with self.db.read() as connection:
+            return connection.execute("SELECT 1 FROM jobs WHERE num = ?", (job.num,)).fetchone() is not None
 
     def finish_job(self, job: Job) -> None:
         """Take work that is done off the table."""
