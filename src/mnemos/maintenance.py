@@ -77,6 +77,8 @@ class Maintainer:
         while found := self._store.due_jobs(now, after):
             for job in found:
                 after = job.num
+                if not self._store.is_queued(job):
+                    continue
                 try:
                     finished = self._do(job, now)
                 except Exception as error:  # noqa: BLE001 - derivers and embedders are other people's code

@@ -291,9 +291,14 @@ def test_a_damaged_file(path: Path) -> None:
         memory.add([f"turn {n} " * 50 for n in range(200)])
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 3])
-    with pytest.raises(NotAStore, match="damaged"), Mnemos(path) as memory:
-        memory.check()
-        memory.list(limit=1000)
+
+    def read() -> None:
+        with Mnemos(path) as memory:
+            memory.check()
+            memory.list(limit=1000)
+
+    with pytest.raises(NotAStore, match="damaged"):
+        read()
 
 
 def test_check_tells_of_a_damaged_page(path: Path) -> None:
@@ -305,11 +310,9 @@ def test_check_tells_of_a_damaged_page(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[(page - 1) * 4096 + 8 : page * 4096] = b"\xff" * 4088
     path.write_bytes(bytes(content))
-    try:
-        with Mnemos(path) as memory:
-            assert any(problem.table == "file" for problem in memory.check())
-    except NotAStore as error:
-        assert "damaged" in str(error)
+    with Mnemos(path) as memory:
+        assert any(problem.table == "file" for problem in memory.check())
+        assert memory.list().total == 200, "what does not need the damaged index can still be read"
 
 
 def test_a_folder_and_a_missing_folder(tmp_path: Path) -> None:
@@ -386,9 +389,8 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     def work() -> None:
         os.setuid(65534)
         for name in ("there.db", "new.db"):
-            with pytest.raises(ReadOnlyStore, match="write"):
+            with pytest.raises(ReadOnlyStore, match="written"):
                 Mnemos(folder / name)
-        os.chmod  # the folder stays as it is
         assert sorted(os.listdir(folder)) == ["there.db"]
 
     said = in_child(work)

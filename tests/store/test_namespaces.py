@@ -11,8 +11,12 @@ from storetools import dump
 
 from mnemos import InvalidInput, Mnemos
 
-HOSTILE = ["%", "_", "..", ".", "/", "a/b", "'", '"', "';--", '","', "\n", "a\n", "\\", "[]", '["user"]', "*", "ana", "Ana",
-           "ana ", "é", "é", "猫", "\u202e", "\U0001f600", "NULL", "0", "user", "x" * 1024, "a%", "a_", "\ufeff"]  # fmt: skip
+HOSTILE = [
+    "%", "_", "..", ".", "/", "a/b", "'", '"', "';--", '","', "\n", "a\n", "\\", "[]", '["user"]', "*", "ana",
+    "Ana",
+    "ana ", "é", "é", "猫", "\u202e", "\U0001f600", "NULL", "0", "user", "x" * 1024, "a%", "a_",
+    "\ufeff",
+]  # fmt: skip
 LABEL = (
     st.sampled_from(HOSTILE) | st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00"))
 ).filter(lambda label: bool(label.strip()) and len(label.encode()) <= 1024)

@@ -25,6 +25,8 @@ from mnemos.store.projection import delete_units
 
 PURGE_WAIT_MS = 250
 """How long a delete waits for readers of the write-ahead log before it reports `pending`."""
+PIECE = 32
+"""Bytes of a text that are too many to be found on disk by chance."""
 LEAST_TOKENS = 4
 """Fewer token ids than these are too common to be told from chance."""
 
@@ -100,6 +102,7 @@ class Eraser:
             stray += _stray_rows(connection, needles)
             if len(tokens) >= 2 * LEAST_TOKENS:
                 needles.append(tokens)
+            needles = [piece for needle in needles for piece in _pieces(needle)]
             if any(needle in part.data for part in slack(self.db.path) for needle in needles):
                 stray.append(str(self.db.path))
             for path in _files_beside(self.db.path):
@@ -107,6 +110,12 @@ class Eraser:
                 if (truncated or not live) and any(_holds(path, needle) for needle in needles):
                     stray.append(str(path))
         return Erasure(tuple(live), tuple(stray))
+
+
+def _pieces(needle: bytes) -> list[bytes]:
+    """Pieces by which also a part of a text is recognised, where the rest has been overwritten."""
+    starts = [*range(0, len(needle) - PIECE, PIECE), max(0, len(needle) - PIECE)]
+    return [needle[start : start + PIECE] for start in starts]
 
 
 def erase_rows(connection: sqlite3.Connection, nums: Iterable[int], now: int) -> list[str]:
