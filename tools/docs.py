@@ -27,6 +27,11 @@ DOCUMENTS = ("README.md", "docs/benchmarks.md")
 LEFT_OUT = ("static", "BM25+static", "95% interval")
 """Columns that the README has no room for."""
 PLOT = "docs/search-time.svg"
+FIT_LINE = re.compile(
+    r"^(\S+), (fitted on all|on other \w+(?: sets)?) +n= *(\d+) +R@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]"
+    r" +NDCG@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]",
+    re.MULTILINE,
+)
 BLOCK = re.compile(r"(<!-- bench:([a-z-]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
@@ -75,12 +80,24 @@ def measured() -> str:
     return f"{main.title}:\n\n{short.markdown()}\n\n{comparison(raw('speed')).markdown()}"
 
 
+def fit() -> str:
+    """What the fit printed: each data set with weights fitted on everything, and without it."""
+    text = (ROOT / "bench/results/fit.txt").read_text(encoding="utf-8")
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for name, how, n, r10, low, high, ndcg, low2, high2 in FIT_LINE.findall(text):
+        found.setdefault((name, n), {})[how] = f"{r10} ({low}–{high}) / {ndcg} ({low2}–{high2})"
+    columns = ("fitted on all", "on other conversations", "on other data sets")
+    rows = tuple((name, n, *(cells.get(how, "–") for how in columns)) for (name, n), cells in found.items())
+    return Table("", ("data", "questions", *columns), rows).markdown()
+
+
 def _main(run: Run) -> Table:
     return report.main_table(run, report.groups(run))
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "recall": lambda: _main(recall()).markdown(),
+    "fit": fit,
     "sessions": lambda: report.sessions_table(recall(), report.groups(recall())).markdown(),
     "categories": categories,
     "knowing": lambda: report.knowing_table(recall(), report.groups(recall())).markdown(),
