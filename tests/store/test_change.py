@@ -174,7 +174,9 @@ def test_why_adds_up_to_the_scores_logit(memory: Mnemos) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-def test_uses_are_counted_by_context_and_not_by_search(memory: Mnemos) -> None:
+def test_uses_are_counted_by_context_and_not_by_search(memory: Mnemos, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnemos.system.threshold", lambda: 0.0)
+    monkeypatch.setattr("mnemos.recall.compose.FLOOR", 0.0)
     (added,) = memory.add("My sister Rita is vegan.")
     memory.search("Rita")
     assert memory.context("What can my sister Rita eat?")

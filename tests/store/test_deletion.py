@@ -115,10 +115,10 @@ def test_many_random_deletions(path: Path, seed: int) -> None:
             fresh = [words(rng, rng.choice([1, 4, 30, 150, 700])) for _ in range(rng.randrange(1, 12))]
             for added in memory.add(fresh, namespace=(rng.choice("ab"),)):
                 held[added.id] = added.text
-            for memory_id in rng.sample(sorted(held), min(len(held), rng.randrange(3))):
-                gone_text, text = held[memory_id], words(rng, rng.choice([1, 60]))
-                memory.update(memory_id, text=text)
-                held[memory_id] = f"{gone_text} {text}"
+            for memory_id in rng.sample(sorted(held), min(len(held), rng.randrange(6))):
+                text, about = words(rng, rng.choice([1, 60])), words(rng, rng.choice([2, 40, 90]))
+                memory.update(memory_id, text=text, metadata={"about": about})
+                held[memory_id] += f" {text} {about}"
             for memory_id in rng.sample(sorted(held), min(len(held), rng.choice([0, 1, 1, 3, 8]))):
                 gone.append(held.pop(memory_id))
                 assert memory.delete(memory_id).purge == "done"

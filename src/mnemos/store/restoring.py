@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from mnemos.errors import InvalidInput
@@ -21,8 +22,10 @@ from mnemos.store.erasing import erase_rows
 from mnemos.store.meta import bump_epoch
 from mnemos.store.projection import replace_units
 from mnemos.store.writing import index_texts, put_row
+from mnemos.times import to_micros
 
 PAGE = 1_000
+_FIRST, _LAST = to_micros(datetime.min.replace(tzinfo=UTC)), to_micros(datetime.max.replace(tzinfo=UTC))
 OPS = ("add", "update", "delete", "link")
 
 _TEXT = (str,)
@@ -45,6 +48,16 @@ USES_FIELDS: Mapping[str, tuple[type, ...]] = {
     "type": _TEXT, "id": _TEXT, "strength": _NUMBER, "uses": _WHOLE, "last_used_at": _MAYBE_WHOLE,
     "expires_at": _MAYBE_WHOLE,
 }  # fmt: skip
+
+BODY_FIELDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("speaker", "role", "session_id", "agent_id", "source_id", "key"), _MAYBE_TEXT),
+    **dict.fromkeys(("valid_at", "invalid_at", "happened_at", "ttl"), _MAYBE_WHOLE),
+    "trust": _NUMBER,
+    "metadata": _MAYBE_OBJECT,
+    "texts": (list, type(None)),
+    "value": (object,),
+}
+LINK_FIELDS: Mapping[str, tuple[type, ...]] = {"target": _TEXT, "relation": _TEXT, "weight": _NUMBER}
 
 _MEND = "export the store again"
 
@@ -228,23 +241,37 @@ def _check_types(entry: Mapping[str, Any], types: Mapping[str, tuple[type, ...]]
         wrong = ", ".join(sorted(map(str, entry.keys() ^ types.keys())))[:200]
         raise InvalidInput(field, f"has missing or unknown fields ({wrong})", _MEND)
     for name, allowed in types.items():
-        value = entry[name]
-        if not isinstance(value, allowed) or isinstance(value, bool):
-            raise InvalidInput(f"{field}.{name}", f"is a {type(value).__name__}", _MEND)
-        if isinstance(value, int) and not -(2**62) < value < 2**62:
-            raise InvalidInput(f"{field}.{name}", "is out of range", _MEND)
+        _check_type(entry[name], allowed, f"{field}.{name}")
+
+
+def _check_type(value: object, allowed: tuple[type, ...], field: str) -> None:
+    if not isinstance(value, allowed) or (isinstance(value, bool) and object not in allowed):
+        raise InvalidInput(field, f"is a {type(value).__name__}", _MEND)
+    if isinstance(value, int) and int in allowed and not _FIRST <= value <= _LAST:
+        raise InvalidInput(field, "is out of range", _MEND)
+    if isinstance(value, str) and "\x00" in value:
+        raise InvalidInput(field, "holds a NUL character", _MEND)
+
+
+def _check_body(entry: Mapping[str, Any], field: str) -> None:
+    body = entry["body"] or {}
+    types = LINK_FIELDS if entry["op"] == "link" else BODY_FIELDS
+    if body and types is LINK_FIELDS and body.keys() != types.keys():
+        raise InvalidInput(field, "is not that of a link", _MEND)
+    for name, value in body.items():
+        if name not in types:
+            raise InvalidInput(f"{field}.{name[:60]}", "is unknown", _MEND)
+        _check_type(value, types[name], f"{field}.{name}")
+    for text in body.get("texts") or ():
+        _check_type(text, _TEXT, f"{field}.texts")
 
 
 def _check_entry(entry: Mapping[str, Any], field: str) -> None:
-    body = entry["body"] or {}
     if entry["op"] not in OPS:
         raise InvalidInput(f"{field}.op", f"{entry['op'][:40]!r} is unknown", _MEND)
     if entry["kind"] not in KINDS:
         raise InvalidInput(f"{field}.kind", f"{entry['kind'][:40]!r} is not a kind", _MEND)
-    if entry["op"] == "link" and body:
-        parts = (body.get("target"), str), (body.get("relation"), str), (body.get("weight"), (int, float))
-        if not all(isinstance(value, kind) for value, kind in parts):
-            raise InvalidInput(f"{field}.body", "is not that of a link", _MEND)
+    _check_body(entry, f"{field}.body")
     try:
         json.dumps(entry, ensure_ascii=False).encode()
     except UnicodeEncodeError:
