@@ -76,7 +76,7 @@ SYSTEMS = (
     System("Mnemos", "mnemos", own_environment=False),
     System("sqlite-vec", "sqlite_vec"),
     System("LanceDB", "lancedb"),
-    System("mem0", "mem0", with_mnemos=False, largest=10_000, seconds=420, long=False),
+    System("mem0", "mem0", with_mnemos=False, largest=10_000, seconds=300, long=False),
 )
 
 
@@ -101,6 +101,12 @@ def phase(system: System, name: str, folder: Path, *options: str | Path) -> dict
     command = [system.python, system.script, name, "--folder", folder, *options]
     environment = {name: value for name, value in os.environ.items() if name not in LIMITS}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode < 0:
+        print(f"{system.name}: {name} was killed by signal {-done.returncode}; once more", file=sys.stderr)
+        if name in ("grow", "long"):
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(f"{folder}-kept", ignore_errors=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
         raise Failed(f"{name} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}")

@@ -53,11 +53,12 @@ def comparison(results: Mapping[str, Any]) -> Table:
         ("long texts, MB/s", RATE, long_rate, "{:.2f}"),
     ]
     systems: Mapping[str, Any] = results["systems"]
-    rows = tuple(
-        (label, *(_cell(read(systems[name]), read(systems["Mnemos"]), sort, form, name) for name in systems))
-        for label, sort, read, form in measures
-    )
-    return Table("Speed and size beside peers", ("measure", *systems), rows, _notes(results))
+    rows = []
+    for label, sort, read, form in measures:
+        values = {name: read(system) for name, system in systems.items()}
+        cells = (_cell(value, values.get("Mnemos"), sort, form, name) for name, value in values.items())
+        rows.append((label, *cells))
+    return Table("Speed and size beside peers", ("measure", *systems), tuple(rows), _notes(results))
 
 
 def own_table(results: Mapping[str, Any]) -> Table:
