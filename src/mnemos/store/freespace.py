@@ -16,6 +16,8 @@ _HEADER = 100
 """Bytes of the file's own header, on the first page."""
 _LEAF_HEADER, _INTERIOR_HEADER = 8, 12
 _INDEX_LEAF, _TABLE_LEAF, _INDEX_INTERIOR, _TABLE_INTERIOR = 10, 13, 2, 5
+_LARGEST_POINTER = 4096
+"""No cell of our pages begins later; two bytes of text, or of most token ids, are a larger number."""
 _BTREE = frozenset((_INDEX_LEAF, _TABLE_LEAF, _INDEX_INTERIOR, _TABLE_INTERIOR))
 
 
@@ -94,4 +96,12 @@ def _gaps(page: bytes, head: int) -> Iterator[Slack]:
 
 def is_dirty(path: Path) -> bool:
     """Whether anything is left in the unused space of the file's tables."""
-    return any(part.in_table and part.data.strip(b"\x00") for part in slack(path))
+    return any(part.in_table and part.data.strip(b"\x00") and _beyond_pointers(part.data) for part in slack(path))
+
+
+def _beyond_pointers(gap: bytes) -> bool:
+    """Whether a gap holds more than old cell pointers, which a deletion leaves at its beginning."""
+    place = 0
+    while 0 < _number(gap, place) <= _LARGEST_POINTER and place < len(gap):
+        place += 2
+    return bool(gap[place:].strip(b"\x00"))
