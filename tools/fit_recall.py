@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 import recall_fitting as fitting
+from recall_calibration import Asked, calibrated, trials
+from recall_calibration import report as calibration_report
 from recall_fitting import Array, Question
 
 from mnemos.embed.static import StaticEmbedder
@@ -35,14 +37,14 @@ SHRINK = 3.0
 TIE = 3**-0.5
 """How freely talk between people and talk with a machine may differ: the smaller the less."""
 PRIOR = {
-    **dict.fromkeys(("words", "words around", "words nearby", "phrases", "coverage"), 1.0),
-    **dict.fromkeys(("likeness", "likeness around", "likeness nearby", "likeness in session"), 1.0),
-    **dict.fromkeys(("meaning", "meaning around", "session", "reply"), 1.0),
+    **dict.fromkeys(("words", "words around", "words nearby", "words in the region", "phrases", "coverage"), 1.0),
+    **dict.fromkeys(
+        ("likeness", "likeness around", "likeness nearby", "likeness in the region", "likeness in session"), 1.0
+    ),
+    **dict.fromkeys(("meaning", "meaning around", "meaning nearby", "session", "reply"), 1.0),
     **dict.fromkeys(("speaker", "user on themselves", "machine on itself", "then", "soon after"), 1.0),
 }
 """Equal weights for what matches; nothing for what is only a manner of speaking."""
-KEEP = 0.95
-"""The threshold keeps this share of the questions that have an answer."""
 
 
 def conversations(path: Path) -> Iterator[dict[str, Any]]:
@@ -97,11 +99,8 @@ def _question(
     best = best_units(snapshot, order)
     kept = np.union1d(np.argsort(-order[best], kind="stable")[: fitting.CANDIDATES], sorted(gold)).astype(np.int64)
     columns = np.stack([signals.values[name][best[kept]] for name in weights.people], axis=1)
-    level = np.array([signals.level[name] for name in weights.level])
     machine = bool(snapshot.machine.any())
-    return Question(
-        asked["id"], conversation, asked["category"], machine, columns, np.isin(kept, sorted(gold)), 0, level
-    )
+    return Question(asked["id"], conversation, asked["category"], machine, columns, np.isin(kept, sorted(gold)), 0)
 
 
 def family(name: str) -> str:
@@ -141,45 +140,24 @@ def _fold(conversation: str) -> int:
     return int(hashlib.sha256(conversation.encode()).hexdigest(), 16) % 5
 
 
-def calibrate(data: dict[str, list[Question]], weights: Array, levels: int) -> tuple[float, Array]:
-    """The scale of the order, and the weights of the level with the bias last, of calibrated probabilities."""
-    people, machine = fitting.untie(weights, TIE)
-    inputs, labels, counts = [], [], []
-    for questions in data.values():
-        for question in questions:
-            order = fitting.order(question, people, machine)
-            top = np.argsort(-order, kind="stable")[:50]
-            rows = np.column_stack([order[top], np.tile(question.level, (len(top), 1)), np.ones(len(top))])
-            inputs.append(rows)
-            labels.append(question.gold[top])
-            counts.append(np.full(len(top), 400 / len(questions)))
-    fitted = fitting.logistic(np.concatenate(inputs), np.concatenate(labels), np.concatenate(counts))
-    return float(fitted[0]), fitted[1 : levels + 2]
+def finish(paths: Sequence[Path], tied: Array, weights: fusion.Weights) -> fusion.Weights:
+    """Weights on the scale of logits, with level, bias and threshold."""
+    names = list(weights.people)
+    people, machine = (dict(zip(names, part.tolist(), strict=True)) for part in fitting.untie(tied, TIE))
+    return recalibrated(paths, weights._replace(people=people, machine=machine))
 
 
-def best_scores(questions: Sequence[Question], weights: fusion.Weights) -> Iterator[tuple[bool, float]]:
-    """Whether each question has an answer, and the logit of its best hit."""
-    people, machine = np.array([*weights.people.values()]), np.array([*weights.machine.values()])
-    for question in questions:
-        level = weights.bias + float(question.level @ np.array([*weights.level.values()]))
-        top = float(fitting.order(question, people, machine).max(initial=-60.0)) + level
-        yield question.category != "abstention", top
-
-
-def finish(data: dict[str, list[Question]], tied: Array, names: Sequence[str], levels: Sequence[str]) -> fusion.Weights:
-    """Weights on the scale of logits, with the threshold."""
-    scale, level = calibrate(data, tied, len(levels))
-    people, machine = (np.round(scale * part, 4).tolist() for part in fitting.untie(tied, TIE))
-    fitted = fusion.Weights(
-        dict(zip(names, people, strict=True)),
-        dict(zip(names, machine, strict=True)),
-        dict(zip(levels, np.round(level[:-1], 4).tolist(), strict=True)),
-        round(float(level[-1]), 4),
-        0.0,
-    )
-    tops = [top for part in data.values() for answerable, top in best_scores(part, fitted) if answerable]
-    cut = float(np.quantile(tops, 1 - KEEP))
-    return fitted._replace(threshold=round(float(fusion.probability(np.array([cut], np.float32))[0]), 4))
+def recalibrated(paths: Sequence[Path], weights: fusion.Weights) -> fusion.Weights:
+    """The same order of hits, with scores calibrated anew; prints how well they tell what is not known."""
+    data = {}
+    for path in paths:
+        held = [Asked(c["turns"], c["questions"], snapshot_of(c["turns"])) for c in conversations(path)]
+        data[path.name] = trials(held, weights, SEED)
+    fitted = calibrated(data, weights)
+    first = next(name for name, weight in weights.people.items() if weight)
+    for name, part in data.items():
+        calibration_report(name, part, fitted, fitted.people[first] / weights.people[first])
+    return fitted
 
 
 def report(label: str, values: Sequence[tuple[float, float]]) -> None:
@@ -191,29 +169,20 @@ def report(label: str, values: Sequence[tuple[float, float]]) -> None:
     print(f"{label:46} n={len(values):4}  " + "  ".join(parts), flush=True)
 
 
-def knowing(data: dict[str, list[Question]], weights: fusion.Weights) -> None:
-    """How well the best score tells the questions without an answer from the others."""
-    for name, questions in data.items():
-        tops = list(best_scores(questions, weights))
-        high, low = [top for yes, top in tops if yes], [top for yes, top in tops if not yes]
-        if low:
-            cut = np.quantile(high, 1 - KEEP)
-            refused = np.mean(np.array(low) < cut)
-            print(
-                f"{name:30} no answer: AUROC {fitting.auroc(high, low):.3f}, refused at {KEEP:.0%} kept {refused:.2f}"
-            )
-
-
 def main() -> None:
     """Fit, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--test", nargs="*", type=Path, default=[], help="files to judge but not to fit on")
     parser.add_argument("--folds", action="store_true", help="judge on other conversations too (slow)")
+    parser.add_argument("--level", action="store_true", help="keep the weights of the signals, calibrate anew")
     parser.add_argument("--write", type=Path, help="where to write the weights")
     options = parser.parse_args()
     weights = fusion.bundled()
-    names, levels = list(weights.people), list(weights.level)
+    if options.level:
+        write(options, recalibrated(options.files, weights))
+        return
+    names = list(weights.people)
     data = {re.sub(r"\.jsonl\.gz$", "", path.name): read(path, weights) for path in options.files}
     tied = train(list(data.values()), names)
     for name, questions in data.items():
@@ -225,8 +194,11 @@ def main() -> None:
             report(f"{name}, on other data sets", judge(questions, train(others, names)))
     for path in options.test:
         report(f"{path.name} (not fitted on)", judge(read(path, weights), tied))
-    final = finish(data, tied, names, levels)
-    knowing(data, final)
+    write(options, finish(options.files, tied, weights))
+
+
+def write(options: argparse.Namespace, final: fusion.Weights) -> None:
+    """Keep the weights where `--write` says."""
     if options.write:
         hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in options.files}
         held = {"seed": SEED, "shrink": SHRINK, "data": hashes, **final._asdict()}

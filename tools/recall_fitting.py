@@ -28,7 +28,6 @@ class Question(NamedTuple):
     gold: NDArray[np.bool_]
     missing: int
     """Evidence that is not among the candidates (never, as fitted; kept for honest recall)."""
-    level: Array
 
 
 class Batch(NamedTuple):

@@ -71,9 +71,32 @@ def test_the_best_passage_of_a_long_text() -> None:
 
 def test_roles_mean_a_machine_only_without_names() -> None:
     machine = made([Said("I like tea", None), Said("I like tea", None, role="assistant")])
+    named = made([Said("I like tea", "Ana"), Said("I like tea", None, role="assistant")])
     people = made([Said("I like tea", "Ana"), Said("I like tea", "Rui", role="assistant")])
-    assert machine.columns.machine.tolist() == [2, 1]
-    assert people.columns.machine.tolist() == [0, 0]
+    assert [held.user.tolist() for held in (machine, named, people)] == [[True, False], [True, False], [False, False]]
+    assert [held.machine.any() for held in (machine, named, people)] == [True, True, False]
+
+
+def test_a_named_person_is_preferred_where_the_question_names_one() -> None:
+    held = made([Said("I like tea", "Ana"), Said("I like tea", "Rui", role="assistant")])
+    assert ask(held, "What does Rui like?").nums[0] == 1
+    assert ask(held, "What does Ana like?").nums[0] == 0
+
+
+def test_a_question_about_oneself_prefers_the_user() -> None:
+    held = made([Said("Tea is healthy", None, role="assistant"), Said("Tea is healthy", None)])
+    assert ask(held, "do I like my tea?").nums[0] == 1
+
+
+def test_words_for_a_time_prefer_turns_of_that_time() -> None:
+    held = made([Said("We had pizza.", "Ana", f"s{at}", minutes=at * 60 * 24 * 40) for at in range(4)])
+    assert ask(held, "What did Ana eat in May 2026?").nums[0] == 2
+
+
+def test_the_answer_to_a_question_asked_in_several_messages() -> None:
+    said = [Said("Do you play any instrument?", "Ana"), Said("just curious", "Ana"), Said("hm", "Rita")]
+    held = made([*said, Said("the cello, badly", "Rita"), Said("nice!", "Ana"), Said("see you", "Rita")])
+    assert 3 in ask(held, "Which instrument does Rita play?", limit=3).nums
 
 
 def test_chinese_is_found() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemos.recall.query import Asks, Query
-from mnemos.recall.snapshot import NONE, Snapshot
+from mnemos.recall.snapshot import MACHINE, NONE, Snapshot
 from mnemos.recall.words import Cue
 
 Values = NDArray[np.float32]
@@ -29,6 +29,8 @@ _kinds: tuple[tuple[str, Asks, Cue], ...] = (
 _surface: tuple[tuple[str, Cue], ...] = (
     ("asks", Cue.QUESTION),
     ("first person", Cue.FIRST_PERSON),
+    ("second person", Cue.SECOND_PERSON),
+    ("greeting", Cue.GREETING),
     ("number", Cue.NUMBER),
     ("time", Cue.TIME),
     ("name", Cue.NAME),
@@ -43,14 +45,14 @@ def speakers(snapshot: Snapshot, query: Query) -> dict[str, Values]:
     person = np.zeros(len(columns.num), np.float32)
     if len(query.named) == 1:
         person = (columns.speaker == query.named[0]).astype(np.float32)
-    user = (columns.machine == 2).astype(np.float32)
+    user = snapshot.user.astype(np.float32)
     nothing = np.zeros_like(user)
     return {
         "speaker": person,
         "speaker on themselves": person * (columns.cues & Cue.FIRST_PERSON > 0),
         "user": user,
         "user on themselves": user if Asks.MINE in query.asks else nothing,
-        "machine on itself": (columns.machine == 1).astype(np.float32) if Asks.YOURS in query.asks else nothing,
+        "machine on itself": (columns.voice == MACHINE).astype(np.float32) if Asks.YOURS in query.asks else nothing,
     }
 
 

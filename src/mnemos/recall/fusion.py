@@ -34,6 +34,9 @@ def bundled() -> Weights:
     return Weights(held["people"], held["machine"], held["level"], held["bias"], held["threshold"])
 
 
+BEST = 5
+"""How many of the best units say how well a question is met."""
+
 Terms = dict[str, NDArray[np.float32]]
 """What each signal contributes, in logits, by name; one value per unit."""
 
@@ -49,9 +52,17 @@ def weigh(signals: Signals, machine: NDArray[np.bool_], weights: Weights) -> Ter
             terms[name] = factor * signals.values[name]
         else:
             terms[name] = np.float32(one[name]) * signals.values[name]
-    level = weights.bias + sum(weight * signals.level[name] for name, weight in weights.level.items())
-    terms["level"] = np.full(len(machine), level, np.float32)
+    met = level(signals, total(terms))
+    shared = weights.bias + sum(weight * met[name] for name, weight in weights.level.items())
+    terms["level"] = np.full(len(machine), shared, np.float32)
     return terms
+
+
+def level(signals: Signals, order: NDArray[np.float32]) -> dict[str, float]:
+    """How well the question is met at all: the most that one of the best few units meets."""
+    few = min(BEST, len(order))
+    best = np.argpartition(-order, few - 1)[:few] if few else np.empty(0, np.int64)
+    return {name: float(values[best].max(initial=0.0)) for name, values in signals.level.items()}
 
 
 def total(terms: Terms) -> NDArray[np.float32]:

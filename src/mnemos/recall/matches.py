@@ -51,26 +51,33 @@ def phrases(snapshot: Snapshot, query: Query) -> Rows:
     return reorder(snapshot, out)
 
 
-def late(snapshot: Snapshot, query: Query) -> tuple[Rows, Rows]:
-    """How well the best wordpiece of each unit answers each of the question's, and the weight of each (sum 1).
-
-    The squared cosine, damped in long units as BM25 damps counts.
-    """
-    total = len(snapshot.columns.num)
-    out = np.zeros((len(query.tokens), total), np.float32)
+def late(snapshot: Snapshot, query: Query) -> Rows:
+    """The cosine of the best wordpiece of each unit with each of the question's; 0 below `NEAR`."""
+    out = np.zeros((len(query.tokens), len(snapshot.columns.num)), np.float32)
     keys = snapshot.token_keys
     if not len(keys) or not len(query.tokens):
-        return out, np.zeros(len(query.tokens), np.float32)
+        return out
     cosines = _cosines(query, keys)
     for row in range(len(query.tokens)):
         near = np.flatnonzero(cosines[row] > NEAR)
         near = near[np.argsort(cosines[row, near], kind="stable")]
         snapshot.tokens.spread(keys[near], cosines[row, near], out[row])
-    weights = rarity(snapshot.tokens, query.tokens.tolist(), total)
-    weights *= np.linalg.norm(query.lexicon[query.tokens], axis=1)
-    np.square(out, out=out)
-    out *= np.float32(1 + K1) / (out + _room(snapshot))
-    return reorder(snapshot, out), weights / np.float32(max(float(weights.sum()), 1e-9))
+    return reorder(snapshot, out)
+
+
+def damped(snapshot: Snapshot, cosines: Rows) -> Rows:
+    """Squared, and damped in long units as BM25 damps counts."""
+    squares = np.square(cosines)
+    squares *= np.float32(1 + K1) / (squares + reorder(snapshot, _room(snapshot)))
+    return squares
+
+
+def shares(snapshot: Snapshot, query: Query) -> tuple[Rows, Rows]:
+    """The weight of each wordpiece of the question (sum 1): by its vector's length and how rare it is here, and by
+    its length alone, which is the same in every namespace."""
+    lengths = np.linalg.norm(query.lexicon[query.tokens], axis=1).astype(np.float32)
+    here = lengths * rarity(snapshot.tokens, query.tokens.tolist(), len(snapshot.columns.num))
+    return tuple(one / np.float32(max(float(one.sum()), 1e-9)) for one in (here, lengths))
 
 
 def _room(snapshot: Snapshot) -> Rows:
@@ -114,8 +121,29 @@ def in_session(snapshot: Snapshot, values: Rows, how: np.ufunc = np.maximum) -> 
     return np.repeat(by_session, snapshot.session_lengths, axis=-1)
 
 
+def runs_beside(snapshot: Snapshot, values: Rows) -> tuple[Rows, Rows]:
+    """The greatest value of the speakers' runs before and after a unit's own, of the same session."""
+    starts = snapshot.run_starts
+    if not len(starts):
+        return values, values
+    lengths = np.diff(starts, append=len(values))
+    best = np.maximum.reduceat(values, starts)
+    before, after = np.zeros_like(best), np.zeros_like(best)
+    before[1:] = np.where(snapshot.run_breaks, 0, best[:-1])
+    after[:-1] = np.where(snapshot.run_breaks, 0, best[1:])
+    return np.repeat(before, lengths), np.repeat(after, lengths)
+
+
 def dense_around(snapshot: Snapshot, dense: Rows) -> Rows:
     """The cosine with the sum of the vectors of a unit and of its neighbours."""
     before, after = neighbours(snapshot, dense)
     total: Rows = dense + before + after
     return total / snapshot.around
+
+
+def dense_nearby(snapshot: Snapshot, dense: Rows) -> Rows:
+    """The summed cosines of a unit and of two on either side, the farther ones counting half."""
+    before, after = neighbours(snapshot, dense)
+    further = neighbours(snapshot, before)[0] + neighbours(snapshot, after)[1]
+    total: Rows = dense + before + after + np.float32(0.5) * further
+    return total

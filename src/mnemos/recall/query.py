@@ -18,7 +18,7 @@ from mnemos.recall import words
 from mnemos.recall.analyze import hash_words
 from mnemos.recall.postings import Postings
 from mnemos.recall.snapshot import Snapshot, pair
-from mnemos.recall.when import read_times
+from mnemos.recall.when import TimeRange, read_times
 
 FUNCTION_WEIGHT = 0.4
 """What a word of grammar weighs beside a word of content."""
@@ -59,6 +59,7 @@ _yours = re.compile(
     r"\bremind me (?:what|of|how|which|who)\b",
     re.IGNORECASE,
 )
+_dated = re.compile(r"\d{4}|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
 _FUNCTION_WORDS = frozenset(
     """a about after all also am an and any are as at be because been before being between both but by can could did do
     does doing during each for from had has have having he her hers him his how i if in into is it its just me might
@@ -91,12 +92,15 @@ class Query:
 def read_query(text: str, *, now: datetime, snapshot: Snapshot, embedder: Embedder | None = None) -> Query:
     """Read a question. `embedder` is the one that made the snapshot's vectors (default: the bundled one)."""
     static = StaticEmbedder.bundled()
+    spoken = read_times(text, now=now)
+    rest = _without(text, spoken)
     found = words.split(text)
     distinct = list(dict.fromkeys(found))
-    weights = [FUNCTION_WEIGHT if word in _FUNCTION_WORDS else 1.0 for word in distinct]
+    light = _FUNCTION_WORDS | (set(found) - set(words.split(rest)))
+    weights = [FUNCTION_WEIGHT if word in light else 1.0 for word in distinct]
     terms, first = np.unique(np.array(hash_words(distinct), np.uint32), return_index=True)
-    content = " ".join(word for word in distinct if word not in _FUNCTION_WORDS)
-    pieces, whole = static.tokenize([content or text, text])
+    content = " ".join(word for word in distinct if word not in light)
+    pieces, whole = static.tokenize([content or text, rest if content else text])
     if embedder is None or embedder is static:
         vector = _pooled(whole, static.vectors, snapshot)
     else:
@@ -105,14 +109,24 @@ def read_query(text: str, *, now: datetime, snapshot: Snapshot, embedder: Embedd
         text=text,
         terms=terms,
         term_weights=np.array(weights, np.float32)[first],
-        phrases=_phrases(found),
+        phrases=_phrases(words.split(rest)),
         tokens=np.unique(pieces),
         vector=vector,
         lexicon=static.vectors,
         asks=_kind(set(found), text),
         named=np.array(_named(set(found), snapshot), np.int32),
-        times=tuple((found.start, found.end) for found in read_times(text, now=now)),
+        times=tuple((found.start, found.end) for found in spoken),
     )
+
+
+def _without(text: str, spoken: Sequence[TimeRange]) -> str:
+    """The text with words like "three weeks ago" blanked out: they say when, and no turn has to repeat them."""
+    for found in spoken:
+        if _dated.search(found.phrase):
+            continue
+        start, end = found.span
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
 
 
 def rarity(postings: Postings, keys: Sequence[int], total: int) -> NDArray[np.float32]:

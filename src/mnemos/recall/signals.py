@@ -24,24 +24,29 @@ class Signals(NamedTuple):
 
     values: dict[str, Values]
     """By name, one value per unit; those of matching are 1 at the best unit of this question."""
-    level: dict[str, float]
-    """Absolute measures of how well the question is met at all, comparable between questions."""
+    level: dict[str, Values]
+    """By name, one value per unit: what share of the question it meets, in absolute terms, which are comparable
+    between questions and namespaces of any size."""
 
 
 def measure(snapshot: Snapshot, query: Query) -> Signals:
     """Every signal of every unit."""
     found, weights = matches.lexical(snapshot, query)
-    near, shares = matches.late(snapshot, query)
+    cosines = matches.late(snapshot, query)
+    near = matches.damped(snapshot, cosines)
+    shares, everywhere = matches.shares(snapshot, query)
     dense = matches.reorder(snapshot, snapshot.vectors @ query.vector)
-    level = _level(found, weights, near, shares, dense)
+    level = {name: matches.restore(snapshot, value) for name, value in _level(snapshot, cosines, everywhere).items()}
     values = _words(snapshot, found, weights)
     values["phrases"] = _relative(matches.phrases(snapshot, query))
     values |= _likeness(snapshot, near, shares)
     values["meaning"] = _relative(dense)
     values["meaning around"] = _relative(matches.dense_around(snapshot, dense))
+    values["meaning nearby"] = _relative(matches.dense_nearby(snapshot, dense))
     values["session"] = _session(snapshot, values)
     values["reply"] = _reply(snapshot, values["words"])
     values = {name: matches.restore(snapshot, value) for name, value in values.items()}
+    values["generality"] = snapshot.vectors @ snapshot.mean_vector
     for group in (speakers, times, kind_of_answer):
         values |= group(snapshot, query)
     return Signals(values, level)
@@ -49,21 +54,31 @@ def measure(snapshot: Snapshot, query: Query) -> Signals:
 
 def _words(snapshot: Snapshot, found: matches.Rows, weights: Values) -> dict[str, Values]:
     around = matches.widest(snapshot, found)
+    nearby = matches.widest(snapshot, around)
+    wider = matches.widest(snapshot, matches.widest(snapshot, nearby))
     return {
         "words": _relative(weights @ found),
         "coverage": _relative(weights @ (found > 0).astype(np.float32)),
         "words around": _relative(weights @ around),
-        "words nearby": _relative(weights @ matches.widest(snapshot, around)),
+        "words nearby": _relative(weights @ nearby),
+        "words in the region": _relative(weights @ wider),
     }
 
 
 def _likeness(snapshot: Snapshot, near: matches.Rows, shares: Values) -> dict[str, Values]:
     around = matches.widest(snapshot, near)
+    nearby = matches.widest(snapshot, around)
+    wider = matches.widest(snapshot, matches.widest(snapshot, nearby))
+    own = _relative(shares @ near)
+    before, after = matches.runs_beside(snapshot, own)
     session = shares @ matches.in_session(snapshot, near)
     return {
-        "likeness": _relative(shares @ near),
+        "likeness": own,
         "likeness around": _relative(shares @ around),
-        "likeness nearby": _relative(shares @ matches.widest(snapshot, around)),
+        "likeness nearby": _relative(shares @ nearby),
+        "likeness in the region": _relative(shares @ wider),
+        "likeness before": before,
+        "likeness after": after,
         "likeness in session": _relative(session),
     }
 
@@ -79,9 +94,9 @@ def _session(snapshot: Snapshot, values: dict[str, Values]) -> Values:
 
 
 def _reply(snapshot: Snapshot, words: Values) -> Values:
-    """Where the unit before asks something, how well that one matches."""
+    """Where the other one asked something just before, how well the asking matches."""
     asks = matches.reorder(snapshot, (snapshot.columns.cues & Cue.QUESTION > 0).astype(np.float32))
-    return matches.neighbours(snapshot, words * asks)[0]
+    return matches.runs_beside(snapshot, words * asks)[0]
 
 
 def _relative(values: Values) -> Values:
@@ -89,11 +104,5 @@ def _relative(values: Values) -> Values:
     return (values / np.float32(best) if best > 0 else values).astype(np.float32)
 
 
-def _level(found: matches.Rows, weights: Values, near: matches.Rows, shares: Values, dense: Values) -> dict[str, float]:
-    whole = max(float(weights.sum()), 1e-6)
-    return {
-        "words": float((weights @ found).max(initial=0.0)) / (whole * (1 + matches.K1)),
-        "coverage": float((weights @ (found > 0).astype(np.float32)).max(initial=0.0)) / whole,
-        "likeness": float((shares @ near).max(initial=0.0)),
-        "meaning": float(dense.max(initial=0.0)),
-    }
+def _level(snapshot: Snapshot, cosines: matches.Rows, shares: Values) -> dict[str, Values]:
+    return {"met": shares @ matches.widest(snapshot, cosines)}

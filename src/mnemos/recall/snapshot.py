@@ -16,6 +16,8 @@ from mnemos.recall.postings import Postings
 NONE = int(np.iinfo(np.int64).min)
 """Stands for an unknown time."""
 MACHINE_NAMES = frozenset({"", "assistant", "ai", "bot", "model", "system", "tool"})
+OTHER, MACHINE, USER, NAMED_USER, NAMED_ASSISTANT = range(5)
+"""Voices: a machine; its user, without a name or with one; a person in the role of assistant; anyone else."""
 _GAP = 30 * 60 * 1_000_000
 """Turns without a session belong together while no two neighbours are further apart than this (µs)."""
 
@@ -46,8 +48,8 @@ class Columns(NamedTuple):
     seq: NDArray[np.int64]
     session: NDArray[np.int32]
     speaker: NDArray[np.int32]
-    machine: NDArray[np.int8]
-    """1 for a machine's words, 2 for its user's, 0 for people among themselves and everything else."""
+    voice: NDArray[np.int8]
+    """Who speaks, by role and name: one of the constants below."""
     time: NDArray[np.int64]
     cues: NDArray[np.uint32]
     words: NDArray[np.int32]
@@ -168,6 +170,18 @@ class Snapshot:
         return np.diff(self.session_starts, append=len(self.columns.num))
 
     @cached_property
+    def run_starts(self) -> NDArray[np.int64]:
+        """In `reading` order, where a speaker begins to speak: several units in a row by one are a run."""
+        speaker = self.columns.speaker if self.reading is None else self.columns.speaker[self.reading]
+        changes = self.breaks | (speaker[1:] != speaker[:-1])
+        return np.flatnonzero(np.concatenate((np.ones(min(1, len(speaker)), np.bool_), changes)))
+
+    @cached_property
+    def run_breaks(self) -> NDArray[np.bool_]:
+        """Whether a run and the next one are of different sessions."""
+        return np.isin(self.run_starts[1:], self.session_starts)
+
+    @cached_property
     def breaks(self) -> NDArray[np.bool_]:
         """In `reading` order, whether a unit and the next one are of different sessions."""
         broken = np.zeros(max(0, len(self.columns.num) - 1), np.bool_)
@@ -195,13 +209,27 @@ class Snapshot:
     def machine(self) -> NDArray[np.bool_]:
         """Whether a unit's session is a talk with a machine."""
         sessions = np.zeros(int(self.columns.session.max(initial=-1)) + 1, np.bool_)
-        sessions[self.columns.session[self.columns.machine == 1]] = True
+        sessions[self.columns.session[self.columns.voice == MACHINE]] = True
         return sessions[self.columns.session]
+
+    @cached_property
+    def user(self) -> NDArray[np.bool_]:
+        """Whether the one whose memory this is speaks. Roles say so only while no person has the other role."""
+        voice = self.columns.voice
+        among_people = bool((voice == NAMED_ASSISTANT).any())
+        spoken: NDArray[np.bool_] = voice == USER
+        return spoken if among_people else spoken | (voice == NAMED_USER)
 
     @cached_property
     def token_keys(self) -> NDArray[np.uint32]:
         """The wordpieces that occur, ascending."""
         return self.tokens.keys()
+
+    @cached_property
+    def mean_vector(self) -> NDArray[np.float32]:
+        """The direction that all units have in common, of length 1."""
+        total: NDArray[np.float32] = self.vectors.sum(axis=0)
+        return total / np.float32(max(float(np.linalg.norm(total)), 1e-9))
 
     @cached_property
     def mean_words(self) -> float:
@@ -229,7 +257,7 @@ def _columns(rows: Sequence[Row], sessions: Names, speakers: Names, before: Colu
         seq=np.array([row.seq for row in rows], np.int64),
         session=np.array(_sessions(rows, sessions, before), np.int32),
         speaker=np.array([speakers.number(row.speaker or row.role or "") for row in rows], np.int32),
-        machine=np.array([_machine(row.speaker, row.role) for row in rows], np.int8),
+        voice=np.array([_voice(row.speaker, row.role) for row in rows], np.int8),
         time=np.array([NONE if row.happened_at is None else row.happened_at for row in rows], np.int64),
         cues=np.zeros(len(rows), np.uint32),
         words=np.array([len(row.terms) // 4 - 1 for row in rows], np.int32),
@@ -238,10 +266,13 @@ def _columns(rows: Sequence[Row], sessions: Names, speakers: Names, before: Colu
     )
 
 
-def _machine(speaker: str | None, role: str | None) -> int:
+def _voice(speaker: str | None, role: str | None) -> int:
+    name = (speaker or "").lower()
     if role == "assistant":
-        return int((speaker or "").lower() in MACHINE_NAMES)
-    return 2 if role == "user" and (speaker or "user").lower() == "user" else 0
+        return MACHINE if name in MACHINE_NAMES else NAMED_ASSISTANT
+    if role in (None, "user") and name in ("", "user"):
+        return USER
+    return NAMED_USER if role == "user" else OTHER
 
 
 def _sessions(rows: Sequence[Row], names: Names, before: Columns | None) -> list[int]:
