@@ -42,10 +42,17 @@ class Checker:
     db: Database
 
     def check(self, index: Index, *, vectors_can_be_made: bool) -> list[Problem]:
-        """Every disagreement between the log and what was derived from it; empty when all is well."""
+        """Every disagreement between the log and what was derived from it; empty when all is well.
+
+        Where pages of the file are damaged, only that: the rest could not be trusted.
+        """
+        with self.db.plain() as connection:
+            damage = _damage(connection)
+        if damage:
+            return damage
         with self.db.read() as connection:
             return [
-                *_check_file(connection),
+                *_check_references(connection),
                 *_check_namespaces(connection),
                 *_check_memories(connection),
                 *_check_derived(connection),
@@ -68,10 +75,16 @@ class Checker:
             return rebuilt
 
 
-def _check_file(connection: sqlite3.Connection) -> Iterator[Problem]:
-    for (message,) in connection.execute("PRAGMA integrity_check(20)"):
-        if message != "ok":
-            yield Problem("file", "", message)
+def _damage(connection: sqlite3.Connection) -> list[Problem]:
+    """What SQLite finds wrong with the file itself."""
+    try:
+        found = [said for (said,) in connection.execute("PRAGMA integrity_check(20)")]
+    except sqlite3.DatabaseError as error:
+        found = [str(error)]
+    return [Problem("file", "", said) for said in found if said != "ok"]
+
+
+def _check_references(connection: sqlite3.Connection) -> Iterator[Problem]:
     for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
         yield Problem(table, str(row or ""), f"points into {parent} at nothing")
 
