@@ -445,7 +445,7 @@ class Mnemos:
         scope = read_scope(user_id, agent_id, namespace)
         return import_into(
             self,
-            path,
+            self._not_itself(path),
             format=format,
             user_id=user_id,
             agent_id=agent_id,
@@ -475,7 +475,8 @@ class Mnemos:
         self._flush_uses()
         nums = self._namespaces_or_all(scope)
         paths = None if nums is None else self._store.paths_of(nums)
-        return export_to(self._store.export_entries(paths), path, namespaces=paths)
+        target = self._not_itself(path) if isinstance(path, str | os.PathLike) else path
+        return export_to(self._store.export_entries(paths), target, namespaces=paths)
 
     def close(self) -> None:
         """Write what is pending and release the file; a second call does nothing."""
@@ -533,6 +534,12 @@ class Mnemos:
         if self._uses:
             uses, self._uses = self._uses, Counter()
             self._store.record_uses(uses, self._now())
+
+    def _not_itself(self, path: str | os.PathLike[str]) -> Path:
+        file = _read_path(path)
+        if file.resolve() == self._store.db.file:
+            raise InvalidInput("path", f"{file} is this store itself", "name another file")
+        return file
 
     def _namespaces_or_all(self, scope: Scope) -> tuple[int, ...] | None:
         return self._store.namespaces_of(scope) if scope.explicit else None

@@ -171,6 +171,9 @@ OTHER_CALLS: list[tuple[Callable[[Mnemos, str], object], str]] = [
     (lambda m, i: m.verify_erased(""), "text"),
     (lambda m, i: m.export_file("x", user_id="a", agent_id="b"), "agent_id"),
     (lambda m, i: m.backup(""), "path"),
+    (lambda m, i: m.backup(m.path), "path"),
+    (lambda m, i: m.export_file(m.path), "path"),
+    (lambda m, i: m.import_file(m.path), "path"),
     (lambda m, i: m.backup("no/such/folder/copy.db"), "path"),
 ]
 

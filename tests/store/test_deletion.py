@@ -283,6 +283,31 @@ def test_a_purge_that_was_cut_off_is_finished_by_whoever_opens_next(
         assert left(path, traces(memory, [secret])) == []
 
 
+@pytest.mark.parametrize("way", ["relative", "symlink"])
+def test_the_file_is_found_whatever_it_is_called(path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    rng = random.Random(12)
+    monkeypatch.chdir(path.parent)
+    Mnemos(path).close()
+    name = Path(path.name)
+    if way == "symlink":
+        (path.parent / "elsewhere").mkdir()
+        name = path.parent / "elsewhere" / "link.db"
+        name.symlink_to(path)
+    secrets = [words(rng, 60) for _ in range(30)]
+    with Mnemos(name) as memory:
+        added = memory.add([{"content": text, "metadata": {"about": words(rng, 3)}} for text in secrets])
+        monkeypatch.chdir("/")
+        for each in added:
+            memory.update(each.id, metadata={"about": words(rng, 90)})
+        assert memory.verify_erased(secrets[0]).live
+        for each in added:
+            memory.delete(each.id)
+        assert left(path, traces(memory, secrets)) == []
+        stray(path, "INSERT INTO jobs (kind, error, created_at) VALUES ('x', ?, 0)", secrets[0])
+        stray(path, "DELETE FROM jobs")
+        assert not memory.verify_erased(secrets[0]).clean
+
+
 def stray(path: Path, statement: str, *values: Any) -> None:
     """Delete behind the store's back, leaving the bytes."""
     with broken(path) as raw:

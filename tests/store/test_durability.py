@@ -9,6 +9,8 @@ import random
 import select
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -21,7 +23,7 @@ from clock import Clock
 
 from mnemos import Mnemos, StoreBusy, StoreError
 from mnemos.embed.static import StaticEmbedder
-from mnemos.store import database
+from mnemos.store import database, rawfile
 
 KILLS = 200
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -187,6 +189,25 @@ def test_a_reader_sees_what_another_connection_writes(path: Path, clock: Clock) 
         assert seen() == set()
         writer.add("Rita is back.")
         assert seen() == {"Rita is back."}
+
+
+def test_looking_at_the_file_does_not_let_go_of_its_locks(path: Path) -> None:
+    other = "import sys; from mnemos import Mnemos; m = Mnemos(sys.argv[1]); m.add('from another'); m.close()"
+    with Mnemos(path) as memory, Mnemos(path) as second:
+        (added,) = memory.add("to be deleted")
+        second.add("kept")
+        memory.delete(added.id)
+        assert memory.verify_erased("to be deleted").clean
+        second.close()
+        # were the locks gone, the other process would think itself alone, and take the write-ahead log with it
+        subprocess.run([sys.executable, "-c", other, path], check=True)
+        assert path.with_name(path.name + "-wal").exists()
+        memory.add("acknowledged")
+        with Mnemos(path) as third:
+            assert [m.text for m in third.list()] == ["kept", "from another", "acknowledged"]
+            assert third.check() == []
+    assert not path.with_name(path.name + "-wal").exists()
+    assert rawfile._kept == {}
 
 
 def test_a_writer_that_takes_too_long_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mnemos.errors import NewerSchema, NotAStore, ReadOnlyStore, StoreBusy, StoreError, StoreFull
+from mnemos.store.rawfile import RawFile
 from mnemos.store.schema import APPLICATION_ID, MIGRATIONS
 
 BUSY_TIMEOUT_MS = 15_000
@@ -20,6 +21,8 @@ class Database:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.file = self.path.resolve()
+        """Where it is, whatever the working directory becomes; SQLite keeps its other files beside this one."""
         self._lock = threading.RLock()
         self._depth = 0
         self.writes = 0
@@ -33,6 +36,7 @@ class Database:
             except BaseException:
                 self._connection.close()
                 raise
+            self.raw = RawFile(self.file) if self.file.is_file() else None
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -75,14 +79,14 @@ class Database:
     def apart(self) -> Iterator[sqlite3.Connection]:
         """A consistent view of the file on a connection of its own, for reading that takes long."""
         with translate(self.path):
-            if not self.path.is_file():
+            if self.raw is None:
                 with self.read() as connection:
                     yield connection
                 return
             with self._lock:
                 # fails where the store is closed
                 self._connection.execute("SELECT 1")
-            with contextlib.closing(_connect(self.path)) as connection:
+            with contextlib.closing(_connect(self.file)) as connection:
                 connection.execute("BEGIN")
                 yield connection
 
@@ -95,6 +99,8 @@ class Database:
         """Close the connection; a second call does nothing."""
         with self._lock, translate(self.path):
             self._connection.close()
+            if self.raw is not None:
+                self.raw.release()
 
 
 @contextlib.contextmanager

@@ -81,10 +81,13 @@ class Eraser:
         What a deletion has marked as pending stays so until this is done, also over a crash between the two.
         """
         with self.db.plain() as connection, _waiting(connection, wait_ms):
-            done = _truncate_wal(connection) and (not is_dirty(self.db.path) or _rewrite(connection))
+            done = _truncate_wal(connection) and (not self._is_dirty() or _rewrite(connection))
             if done:
                 done = _mark_done(connection)
         return "done" if done else "pending"
+
+    def _is_dirty(self) -> bool:
+        return self.db.raw is not None and is_dirty(self.db.raw)
 
     def purge_if_pending(self, wait_ms: int = PURGE_WAIT_MS) -> Purge:
         """Try again what an earlier delete could not finish."""
@@ -103,9 +106,10 @@ class Eraser:
             if len(tokens) >= 2 * LEAST_TOKENS:
                 needles.append(tokens)
             needles = [piece for needle in needles for piece in _pieces(needle)]
-            if any(needle in part.data for part in slack(self.db.path) for needle in needles):
+            parts = slack(self.db.raw) if self.db.raw is not None else ()
+            if any(needle in part.data for part in parts for needle in needles):
                 stray.append(str(self.db.path))
-            for path in _files_beside(self.db.path):
+            for path in _files_beside(self.db.file):
                 # frames of live rows stay in the log while a reader holds it
                 if (truncated or not live) and any(_holds(path, needle) for needle in needles):
                     stray.append(str(path))
@@ -197,7 +201,9 @@ def _tried(connection: sqlite3.Connection, statement: str) -> tuple[int, ...] | 
     try:
         return tuple(connection.execute(statement).fetchone() or ())
     except sqlite3.OperationalError as error:
-        if (error.sqlite_errorname or "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR")):
+        if getattr(error, "sqlite_errorname", "").startswith(
+            ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR")
+        ):
             return None
         raise
 
@@ -243,8 +249,8 @@ def _where_held(connection: sqlite3.Connection, table: str, rest: str, needles: 
 
 
 def _files_beside(path: Path) -> list[Path]:
-    """Every other file in which the store keeps bytes."""
-    beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
+    """Every other file in which the store keeps words. SQLite's -shm holds none, and must not be opened: rawfile.py."""
+    beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-journal")]
     folder = path.with_name(path.name + ".d")
     artifacts = sorted(folder.rglob("*")) if folder.is_dir() else []
     return [p for p in (*beside, *artifacts) if p.is_file()]

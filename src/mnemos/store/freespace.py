@@ -7,10 +7,10 @@ gives every byte of such gaps, of free blocks and of free pages.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
+
+from mnemos.store.rawfile import RawFile
 
 _HEADER = 100
 """Bytes of the file's own header, on the first page."""
@@ -19,6 +19,8 @@ _INDEX_LEAF, _TABLE_LEAF, _INDEX_INTERIOR, _TABLE_INTERIOR = 10, 13, 2, 5
 _LARGEST_POINTER = 4096
 """No cell of our pages begins later; two bytes of text, or of most token ids, are a larger number."""
 _BTREE = frozenset((_INDEX_LEAF, _TABLE_LEAF, _INDEX_INTERIOR, _TABLE_INTERIOR))
+_AT_ONCE = 256
+"""Pages read at once."""
 
 
 class Slack(NamedTuple):
@@ -28,54 +30,85 @@ class Slack(NamedTuple):
     in_table: bool
 
 
-def slack(path: Path) -> Iterator[Slack]:
+def slack(file: RawFile) -> Iterator[Slack]:
     """All unused space of a file whose write-ahead log is empty."""
-    if not path.is_file() or path.stat().st_size < _HEADER:
+    if file.size < _HEADER:
         return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        size = int.from_bytes(view[16:18], "big")
-        size = 65536 if size == 1 else size
-        free = dict(_free_pages(view, size))
-        schema = set(_tree(view, size, 1))
-        for number in range(1, len(view) // size + 1):
-            start = (number - 1) * size
-            page = view[start : start + size]
-            if number in free:
-                yield Slack(page[free[number] :], True)
-            elif page[_HEADER if number == 1 else 0] in _BTREE:
-                gaps = _gaps(page, _HEADER if number == 1 else 0)
-                yield from (Slack(gap.data, gap.in_table and number not in schema) for gap in gaps)
+    size = _number(file.read(16, 2), 0)
+    pages = _Pages(file, 65536 if size == 1 else size)
+    free = dict(pages.free())
+    schema = set(pages.tree(1))
+    for number, page in pages:
+        if number in free:
+            yield Slack(page[free[number] :], True)
+        elif page[_head(number)] in _BTREE:
+            gaps = _gaps(page, _head(number))
+            yield from (Slack(gap.data, gap.in_table and number not in schema) for gap in gaps)
 
 
-def _free_pages(view: mmap.mmap, size: int) -> Iterator[tuple[int, int]]:
-    """Each free page, and where its unused bytes begin: after the list in a trunk page, at 0 elsewhere."""
-    trunk = int.from_bytes(view[32:36], "big")
-    seen: set[int] = set()
-    while trunk and trunk not in seen and trunk * size <= len(view):
-        seen.add(trunk)
-        start = (trunk - 1) * size
-        count = min(int.from_bytes(view[start + 4 : start + 8], "big"), size // 4 - 2)
-        yield trunk, 8 + 4 * count
-        for place in range(start + 8, start + 8 + 4 * count, 4):
-            yield int.from_bytes(view[place : place + 4], "big"), 0
-        trunk = int.from_bytes(view[start : start + 4], "big")
+def is_dirty(file: RawFile) -> bool:
+    """Whether anything is left in the unused space of the file's tables."""
+    return any(part.in_table and part.data.strip(b"\x00") and _beyond_pointers(part.data) for part in slack(file))
 
 
-def _tree(view: mmap.mmap, size: int, number: int) -> Iterator[int]:
-    """The pages of the table whose root this is; the table of page 1 holds the schema, and no words."""
-    yield number
-    start = (number - 1) * size
-    head = start + (_HEADER if number == 1 else 0)
-    if view[head] != _TABLE_INTERIOR:
-        return
-    yield from _tree(view, size, int.from_bytes(view[head + 8 : head + 12], "big"))
-    for place in range(head + _INTERIOR_HEADER, head + _INTERIOR_HEADER + 2 * _number(view, head + 3), 2):
-        cell = start + _number(view, place)
-        yield from _tree(view, size, int.from_bytes(view[cell : cell + 4], "big"))
+def _beyond_pointers(gap: bytes) -> bool:
+    """Whether a gap holds more than old cell pointers, which a deletion leaves at its beginning."""
+    place = 0
+    while 0 < _number(gap, place) <= _LARGEST_POINTER and place < len(gap):
+        place += 2
+    return bool(gap[place:].strip(b"\x00"))
 
 
-def _number(page: bytes | mmap.mmap, place: int) -> int:
+class _Pages:
+    def __init__(self, file: RawFile, size: int) -> None:
+        self.file = file
+        self.size = size
+        self.count = file.size // size
+
+    def page(self, number: int) -> bytes:
+        return self.file.read((number - 1) * self.size, self.size)
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        for first in range(0, self.count, _AT_ONCE):
+            data = self.file.read(first * self.size, _AT_ONCE * self.size)
+            for start in range(0, len(data) - self.size + 1, self.size):
+                yield first + start // self.size + 1, data[start : start + self.size]
+
+    def free(self) -> Iterator[tuple[int, int]]:
+        """Each free page, and where its unused bytes begin: after the list in a trunk page, at 0 elsewhere."""
+        trunk = _pages_number(self.page(1), 32)
+        seen: set[int] = set()
+        while trunk and trunk not in seen and trunk <= self.count:
+            seen.add(trunk)
+            page = self.page(trunk)
+            count = min(_pages_number(page, 4), self.size // 4 - 2)
+            yield trunk, 8 + 4 * count
+            for place in range(8, 8 + 4 * count, 4):
+                yield _pages_number(page, place), 0
+            trunk = _pages_number(page, 0)
+
+    def tree(self, number: int) -> Iterator[int]:
+        """The pages of the table whose root this is; the table of page 1 holds the schema, and no words."""
+        yield number
+        page, head = self.page(number), _head(number)
+        if page[head] != _TABLE_INTERIOR:
+            return
+        yield from self.tree(_pages_number(page, head + 8))
+        first = head + _INTERIOR_HEADER
+        for place in range(first, first + 2 * _number(page, head + 3), 2):
+            yield from self.tree(_pages_number(page, _number(page, place)))
+
+
+def _head(number: int) -> int:
+    return _HEADER if number == 1 else 0
+
+
+def _number(page: bytes, place: int) -> int:
     return int.from_bytes(page[place : place + 2], "big")
+
+
+def _pages_number(page: bytes, place: int) -> int:
+    return int.from_bytes(page[place : place + 4], "big")
 
 
 def _gaps(page: bytes, head: int) -> Iterator[Slack]:
@@ -92,16 +125,3 @@ def _gaps(page: bytes, head: int) -> Iterator[Slack]:
         if following <= block:
             return
         block = following
-
-
-def is_dirty(path: Path) -> bool:
-    """Whether anything is left in the unused space of the file's tables."""
-    return any(part.in_table and part.data.strip(b"\x00") and _beyond_pointers(part.data) for part in slack(path))
-
-
-def _beyond_pointers(gap: bytes) -> bool:
-    """Whether a gap holds more than old cell pointers, which a deletion leaves at its beginning."""
-    place = 0
-    while 0 < _number(gap, place) <= _LARGEST_POINTER and place < len(gap):
-        place += 2
-    return bool(gap[place:].strip(b"\x00"))
