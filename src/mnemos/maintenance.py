@@ -96,7 +96,7 @@ class Maintainer:
             embedder = self._wanted or self._serving()
             return not isinstance(embedder, MissingEmbedder) and self._embed_again(embedder)
         if job.kind == jobs.DERIVE_AGAIN and job.memory is not None:
-            return self._derive_again(job.memory, now)
+            return self._derive_again(job, job.memory, now)
         return False
 
     def _embed_again(self, embedder: Embedder) -> bool:
@@ -108,7 +108,7 @@ class Maintainer:
             self._store.keep_vectors(name, dim, zip((unit for unit, _ in rows), vectors, texts, strict=True))
         return True
 
-    def _derive_again(self, num: int, now: int) -> bool:
+    def _derive_again(self, job: Job, num: int, now: int) -> bool:
         memory = self._store.fetch([num]).get(num)
         if memory is None:
             return True
@@ -120,7 +120,7 @@ class Maintainer:
         if text is None:
             self._store.erase([memory.id], now)
         else:
-            self._store.derived_again(num, read_text(text, "text"), self._index, now)
+            self._store.derived_again(job, num, read_text(text, "text"), self._index, now)
         return True
 
 

@@ -14,7 +14,7 @@ import pytest
 from clock import Clock
 from storetools import broken, raw_bytes
 
-from mnemos import Mnemos
+from mnemos import InvalidInput, Mnemos, NotFound
 from mnemos.embed.static import StaticEmbedder
 
 
@@ -195,6 +195,59 @@ def test_an_update_of_a_source_derives_again_too(path: Path) -> None:
         memory.maintain()
         assert memory.get(fact.id).text == "CALM"  # type: ignore[union-attr]
         assert memory.check() == []
+
+
+def test_a_deriver_may_find_nothing_left_to_say(path: Path) -> None:
+    with Mnemos(path, derivers={"r": lambda sources: None}) as memory:
+        one, two = memory.add(["one", "two"])
+        fact = memory.derive("both", sources=[one.id, two.id], recipe="r")
+        memory.delete(one.id)
+        assert memory.maintain().done == 1
+        assert memory.get(fact.id) is None
+        assert memory.stats().jobs == {}
+        assert memory.check() == []
+
+
+def test_a_source_that_changes_while_it_is_read_is_read_again(path: Path) -> None:
+    def join(sources: Any) -> str:
+        if len(told) == 0:
+            memory.delete(two.id)
+        told.append([m.text for m in sources])
+        return " ".join(told[-1])
+
+    told: list[list[str]] = []
+    with Mnemos(path, derivers={"r": join}) as memory:
+        one, two, three = memory.add(["one", "secretive", "three"])
+        fact = memory.derive("all", sources=[one.id, two.id, three.id], recipe="r")
+        memory.delete(three.id)
+        memory.maintain()
+        assert told == [["one", "secretive"], ["one"]]
+        assert memory.get(fact.id).text == "one"  # type: ignore[union-attr]
+        assert b"secretive" not in raw_bytes(path)
+
+
+def test_links_and_updates_of_what_is_not_there(memory: Mnemos) -> None:
+    (turn,) = memory.add("one")
+    fact = memory.derive("fact", sources=[turn.id], recipe="r")
+    with pytest.raises(NotFound, match="target"):
+        memory.link(turn.id, "nothing")
+    with pytest.raises(NotFound, match="sources"):
+        memory.derive("x", sources=[turn.id, "nothing"], recipe="r")
+    with pytest.raises(InvalidInput, match="update its sources"):
+        memory.update(fact.id, text="other")
+    assert memory.links(fact.id) == []
+
+
+def test_a_memory_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Mnemos(":memory:") as memory:
+        one, _ = memory.add(["one thing", "another thing"])
+        assert memory.delete(one.id).purge == "done"
+        assert memory.verify_erased("one thing").clean
+        assert [hit.memory.text for hit in memory.search("thing")] == ["another thing"]
+        assert memory.check() == []
+        assert memory.backup("copy.db") > 0
+    assert [file.name for file in tmp_path.iterdir()] == ["copy.db"]
 
 
 def test_a_deriver_that_fails_is_tried_again_and_then_left_to_a_person(path: Path, clock: Clock) -> None:

@@ -128,6 +128,8 @@ def _translated(error: sqlite3.DatabaseError, path: Path) -> StoreError:
         return ReadOnlyStore(f"{path}: cannot be opened ({error}); check that its folder exists and can be written")
     if name == "SQLITE_FULL":
         return StoreFull(f"{path}: no room for this write, nothing was changed; free disk space and try again")
+    if name.startswith("SQLITE_IOERR") and name.endswith("READ"):
+        return StoreError(f"{path}: the file could not be read ({name}); check the disk, or restore a backup")
     if name.startswith("SQLITE_IOERR"):
         return StoreFull(f"{path}: the disk refused a write ({name}); free space or lift the file size limit")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

@@ -13,6 +13,7 @@ from mnemos.passages import Index, Source
 from mnemos.records import Memory, Namespace
 from mnemos.store import jobs, log
 from mnemos.store.database import Database
+from mnemos.store.jobs import Job
 from mnemos.store.meta import bump_epoch
 from mnemos.store.projection import replace_units
 from mnemos.store.rows import fetch, fetch_id
@@ -48,15 +49,18 @@ class DerivedWriter:
             bump_epoch(connection)
             return fetch(connection, [num])[num]
 
-    def derived_again(self, num: int, text: str, index: Index, now: int) -> None:
-        """Give a derived memory that was hidden its new words, and show it again."""
+    def derived_again(self, job: Job, num: int, text: str, index: Index, now: int) -> None:
+        """Give a derived memory that was hidden its new words, and show it again.
+
+        Not where the job was taken back meanwhile: a source has changed again, and these words are of the old one.
+        """
         with self.db.write() as connection:
-            changed = connection.execute(
+            if connection.execute("SELECT 1 FROM jobs WHERE num = ?", (job.num,)).fetchone() is None:
+                return
+            connection.execute(
                 "UPDATE memories SET text = ?, hidden = 0, updated_at = ?, version = version + 1 WHERE num = ?",
                 (text, now, num),
             )
-            if not changed.rowcount:
-                return
             replace_units(connection, num, index([Source(text, None, happened_of(connection, num))])[0], now)
             jobs.derive_again(connection, derived_from(connection, num), now)
             bump_epoch(connection)

@@ -81,13 +81,12 @@ class Eraser:
         What a deletion has marked as pending stays so until this is done, also over a crash between the two.
         """
         with self.db.plain() as connection, _waiting(connection, wait_ms):
-            done = _truncate_wal(connection) and (not self._is_dirty() or _rewrite(connection))
+            done = self.db.raw is None or (
+                _truncate_wal(connection) and (not is_dirty(self.db.raw) or _rewrite(connection))
+            )
             if done:
                 done = _mark_done(connection)
         return "done" if done else "pending"
-
-    def _is_dirty(self) -> bool:
-        return self.db.raw is not None and is_dirty(self.db.raw)
 
     def purge_if_pending(self, wait_ms: int = PURGE_WAIT_MS) -> Purge:
         """Try again what an earlier delete could not finish."""
@@ -139,6 +138,8 @@ def erase_rows(connection: sqlite3.Connection, nums: Iterable[int], now: int) ->
             _erase_one(connection, num, row, now)
             gone.append(row[0])
     if gone:
+        # what an embedder said about the words of a batch may quote them
+        connection.execute("UPDATE jobs SET error = NULL WHERE memory IS NULL")
         write_meta(connection, "purge", "pending")
     return gone
 
