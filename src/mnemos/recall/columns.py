@@ -35,7 +35,7 @@ class Buffer:
         target = self
         if first != self._used or total > len(self._room):
             target = Buffer(dim)
-            size = total if not first else max(_FLOOR, total + total // 2)
+            size = total + max(_FLOOR, total // 2 if first else total // 8)
             target._room = np.empty((size, dim), np.float32)
             target._room[:first] = self._room[:first]
         blank = bytes(2 * dim)
