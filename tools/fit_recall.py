@@ -41,7 +41,7 @@ PRIOR = {
     **dict.fromkeys(
         ("likeness", "likeness around", "likeness nearby", "likeness in the region", "likeness in session"), 1.0
     ),
-    **dict.fromkeys(("meaning", "meaning around", "meaning nearby", "session", "reply"), 1.0),
+    **dict.fromkeys(("meaning", "meaning nearby", "session", "reply"), 1.0),
     **dict.fromkeys(("speaker", "user on themselves", "machine on itself", "then", "soon after"), 1.0),
 }
 """Equal weights for what matches; nothing for what is only a manner of speaking."""
@@ -72,6 +72,12 @@ def snapshot_of(turns: Sequence[dict[str, Any]]) -> Snapshot:
             place = (unit.start, unit.end, unit.tokens, unit.terms, vectors[part].tobytes())
             rows.append(Row(number, part, number, "turn", *about, *place))
     return Snapshot.build(rows, static.dim)
+
+
+def bare(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn of which only the words are known; a person's name stands among them."""
+    text = turn["text"] if turn["speaker"] in ("user", "assistant") else f"{turn['speaker']}: {turn['text']}"
+    return {**turn, "text": text, "speaker": None, "role": None, "session": None, "happened_at": None}
 
 
 def read(path: Path, weights: fusion.Weights) -> list[Question]:
@@ -151,7 +157,10 @@ def recalibrated(paths: Sequence[Path], weights: fusion.Weights) -> fusion.Weigh
     """The same order of hits, with scores calibrated anew; prints how well they tell what is not known."""
     data = {}
     for path in paths:
-        held = [Asked(c["turns"], c["questions"], snapshot_of(c["turns"])) for c in conversations(path)]
+        held = [
+            Asked(c["turns"], c["questions"], snapshot_of(c["turns"]), snapshot_of(list(map(bare, c["turns"]))))
+            for c in conversations(path)
+        ]
         data[path.name] = trials(held, weights, SEED)
     fitted = calibrated(data, weights)
     first = next(name for name, weight in weights.people.items() if weight)

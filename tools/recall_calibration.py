@@ -1,9 +1,9 @@
 """Calibration for `fit_recall.py`: what a score of 0.3 means, in stores of any size, and when nothing is known.
 
 Questions with an answer are asked of their whole conversation, of the sessions that hold the answer alone, and of the
-answer's nearest turns alone. Questions without one are those that the data holds, and those made here: asked of another
-conversation (with its people's names put in), of their own after the sessions with the answer are taken out, and of
-a handful of other turns.
+answer's nearest turns alone, as they are and stripped of speakers, times and sessions. Questions without one are those
+that the data holds, and those made here: asked of another conversation (with its people's names put in), of their own
+after the sessions with the answer are taken out, and of a handful of other turns.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class Asked(NamedTuple):
     turns: Sequence[dict[str, Any]]
     questions: Sequence[dict[str, Any]]
     snapshot: Snapshot
+    bare: Snapshot
+    """The same words, without who said them, when, and in which session."""
 
     @property
     def last(self) -> str:
@@ -103,9 +105,14 @@ def _stores(one: Asked, gold: set[int], chance: random.Random) -> Iterator[tuple
     def only(kept: set[int]) -> Snapshot:
         return one.snapshot.without(np.array([number for number in everything if number not in kept], np.int64))
 
+    def bare(kept: set[int]) -> Snapshot:
+        return one.bare.without(np.array([number for number in everything if number not in kept], np.int64))
+
     yield "whole", one.snapshot, gold
     yield "its sessions", only(inside), gold
     yield "its turns", only(near), gold
+    yield "its bare turns", bare(near), gold
+    yield "a few bare turns", bare(few), set()
     yield "answer taken out", one.snapshot.without(np.array(sorted(inside), np.int64)), set()
     yield "a few other turns", only(few), set()
 
@@ -120,8 +127,9 @@ def _trial(kind: str, snapshot: Snapshot, text: str, now: str, gold: set[int], w
     query = read_query(text, now=datetime.fromisoformat(now).replace(tzinfo=UTC), snapshot=snapshot)
     signals = measure(snapshot, query)
     terms = fusion.weigh(signals, snapshot.machine, weights)
-    order = fusion.total({name: values for name, values in terms.items() if name != "level"})
-    met = fusion.level(signals, order)
+    del terms["level"]
+    order = fusion.total(terms)
+    met = fusion.level(signals, terms)
     best = order[best_units(snapshot, order)]
     top = np.argsort(-best, kind="stable")[:TOP]
     level = np.array([met[name] for name in weights.level])

@@ -52,14 +52,15 @@ def weigh(signals: Signals, machine: NDArray[np.bool_], weights: Weights) -> Ter
             terms[name] = factor * signals.values[name]
         else:
             terms[name] = np.float32(one[name]) * signals.values[name]
-    met = level(signals, total(terms))
+    met = level(signals, terms)
     shared = weights.bias + sum(weight * met[name] for name, weight in weights.level.items())
     terms["level"] = np.full(len(machine), shared, np.float32)
     return terms
 
 
-def level(signals: Signals, order: NDArray[np.float32]) -> dict[str, float]:
+def level(signals: Signals, terms: Terms) -> dict[str, float]:
     """How well the question is met at all: the most that one of the best few units meets."""
+    order = total(terms)
     few = min(BEST, len(order))
     best = np.argpartition(-order, few - 1)[:few] if few else np.empty(0, np.int64)
     return {name: float(values[best].max(initial=0.0)) for name, values in signals.level.items()}

@@ -134,13 +134,6 @@ def runs_beside(snapshot: Snapshot, values: Rows) -> tuple[Rows, Rows]:
     return np.repeat(before, lengths), np.repeat(after, lengths)
 
 
-def dense_around(snapshot: Snapshot, dense: Rows) -> Rows:
-    """The cosine with the sum of the vectors of a unit and of its neighbours."""
-    before, after = neighbours(snapshot, dense)
-    total: Rows = dense + before + after
-    return total / snapshot.around
-
-
 def dense_nearby(snapshot: Snapshot, dense: Rows) -> Rows:
     """The summed cosines of a unit and of two on either side, the farther ones counting half."""
     before, after = neighbours(snapshot, dense)

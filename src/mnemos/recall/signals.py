@@ -25,8 +25,9 @@ class Signals(NamedTuple):
     values: dict[str, Values]
     """By name, one value per unit; those of matching are 1 at the best unit of this question."""
     level: dict[str, Values]
-    """By name, one value per unit: what share of the question it meets, in absolute terms, which are comparable
-    between questions and namespaces of any size."""
+    """By name, one value per unit: what share of the question it meets (`met`), in absolute terms, which are comparable
+    between questions and namespaces of any size; and whether who speaks tells nothing at all
+    (`unattributed`)."""
 
 
 def measure(snapshot: Snapshot, query: Query) -> Signals:
@@ -41,14 +42,15 @@ def measure(snapshot: Snapshot, query: Query) -> Signals:
     values["phrases"] = _relative(matches.phrases(snapshot, query))
     values |= _likeness(snapshot, near, shares)
     values["meaning"] = _relative(dense)
-    values["meaning around"] = _relative(matches.dense_around(snapshot, dense))
     values["meaning nearby"] = _relative(matches.dense_nearby(snapshot, dense))
     values["session"] = _session(snapshot, values)
     values["reply"] = _reply(snapshot, values["words"])
     values = {name: matches.restore(snapshot, value) for name, value in values.items()}
     values["generality"] = snapshot.vectors @ snapshot.mean_vector
-    for group in (speakers, times, kind_of_answer):
-        values |= group(snapshot, query)
+    people = speakers(snapshot, query)
+    silent = not any(bool(value.any()) for value in people.values())
+    level["unattributed"] = np.full(len(snapshot.columns.num), silent, np.float32)
+    values |= people | times(snapshot, query) | kind_of_answer(snapshot, query)
     return Signals(values, level)
 
 
@@ -86,7 +88,7 @@ def _likeness(snapshot: Snapshot, near: matches.Rows, shares: Values) -> dict[st
 def _session(snapshot: Snapshot, values: dict[str, Values]) -> Values:
     """How much of the question's best matches stand in a unit's session, on a logarithmic scale."""
     plain = 2 * values["words"] + 1.5 * values["words around"] + values["likeness"] + values["likeness around"]
-    plain += 2 * values["meaning"] + 1.5 * values["meaning around"]
+    plain += 2 * values["meaning"] + 1.5 * values["meaning nearby"]
     weight = np.exp(np.float32(_SHARPNESS) * (plain - plain.max(initial=0)))
     summed = matches.in_session(snapshot, weight, np.add)
     session: Values = np.log(summed + np.float32(1e-6)) / np.float32(_SHARPNESS)

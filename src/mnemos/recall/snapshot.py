@@ -78,6 +78,8 @@ class Snapshot:
     """Pairs of terms that follow each other."""
     tokens: Postings
     vectors: NDArray[np.float32]
+    sum: NDArray[np.float64]
+    """The sum of the vectors."""
     buffer: Buffer
     sessions: Names
     speakers: Names
@@ -92,7 +94,17 @@ class Snapshot:
         """A snapshot of nothing."""
         buffer = Buffer(embedder_dim)
         none = Postings(())
-        return cls(_columns([], Names(), Names()), none, none, none, buffer.view(), buffer, Names(), Names())
+        return cls(
+            _columns([], Names(), Names()),
+            none,
+            none,
+            none,
+            buffer.view(),
+            np.zeros(embedder_dim),
+            buffer,
+            Names(),
+            Names(),
+        )
 
     def extend(self, rows: Sequence[Row]) -> Snapshot:
         """With later passages."""
@@ -112,7 +124,9 @@ class Snapshot:
         tokens = self.tokens.append(Postings.build(flat_tokens.astype(np.uint32), counts, first))
         buffer = self.buffer.append(first, [row.vector for row in rows])
         columns = self.columns.append(fresh)
-        return Snapshot(columns, terms, phrases, tokens, buffer.view(), buffer, self.sessions, self.speakers)
+        vectors = buffer.view()
+        total = self.sum + vectors[first:].sum(axis=0, dtype=np.float64)
+        return Snapshot(columns, terms, phrases, tokens, vectors, total, buffer, self.sessions, self.speakers)
 
     def without(self, nums: Sequence[int] | NDArray[np.int64]) -> Snapshot:
         """Without some memories."""
@@ -123,7 +137,8 @@ class Snapshot:
         columns = self.columns.keep(alive)
         buffer = Buffer.of(self.vectors[alive])
         terms, phrases, tokens = (held.keep(alive, number) for held in (self.terms, self.phrases, self.tokens))
-        return Snapshot(columns, terms, phrases, tokens, buffer.view(), buffer, self.sessions, self.speakers)
+        total = self.sum - self.vectors[~alive].sum(axis=0, dtype=np.float64)
+        return Snapshot(columns, terms, phrases, tokens, buffer.view(), total, buffer, self.sessions, self.speakers)
 
     def __len__(self) -> int:
         """How many memories there are."""
@@ -189,23 +204,6 @@ class Snapshot:
         return broken
 
     @cached_property
-    def around(self) -> NDArray[np.float32]:
-        """In `reading` order, the length of the sum of the vectors of a unit and of its neighbours."""
-        vectors = self.vectors if self.reading is None else self.vectors[self.reading]
-        own = np.einsum("ij,ij->i", vectors, vectors)
-        first, second = np.zeros_like(own), np.zeros_like(own)
-        first[:-1] = np.einsum("ij,ij->i", vectors[:-1], vectors[1:])
-        first[:-1][self.breaks] = 0
-        second[:-2] = np.einsum("ij,ij->i", vectors[:-2], vectors[2:])
-        second[:-2][self.breaks[:-1] | self.breaks[1:]] = 0
-        squares = own + 2 * first
-        squares[1:] += np.where(self.breaks, 0, own[:-1]) + 2 * first[:-1]
-        squares[:-1] += np.where(self.breaks, 0, own[1:])
-        squares[1:-1] += 2 * second[:-2]
-        lengths: NDArray[np.float32] = np.sqrt(np.maximum(squares, 1e-6)).astype(np.float32)
-        return lengths
-
-    @cached_property
     def machine(self) -> NDArray[np.bool_]:
         """Whether a unit's session is a talk with a machine."""
         sessions = np.zeros(int(self.columns.session.max(initial=-1)) + 1, np.bool_)
@@ -228,8 +226,8 @@ class Snapshot:
     @cached_property
     def mean_vector(self) -> NDArray[np.float32]:
         """The direction that all units have in common, of length 1."""
-        total: NDArray[np.float32] = self.vectors.sum(axis=0)
-        return total / np.float32(max(float(np.linalg.norm(total)), 1e-9))
+        length = max(float(np.linalg.norm(self.sum)), 1e-9)
+        return (self.sum / length).astype(np.float32)
 
     @cached_property
     def mean_words(self) -> float:
