@@ -18,6 +18,7 @@ LAYERS = (
     ("arguments", "store", "io"),
     ("recall",),
     ("maintenance",),
+    ("keeping",),
     ("system",),
     ("",),
     ("bench", "demo"),

@@ -1,0 +1,202 @@
+"""An open store: how it is opened, kept whole, copied and closed."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from mnemos.aio import in_thread
+from mnemos.arguments import read_callable, read_clock, read_flag
+from mnemos.embed.missing import MissingEmbedder
+from mnemos.embed.protocol import Embedder
+from mnemos.embed.static import StaticEmbedder
+from mnemos.errors import InvalidInput, StoreError
+from mnemos.events import read_text
+from mnemos.io.jsonl import ExportReport
+from mnemos.io.jsonl import export_file as export_to
+from mnemos.maintenance import Background, Deriver, Maintained, Maintainer
+from mnemos.namespaces import Scope, read_scope
+from mnemos.recall.analyze import ANALYZER
+from mnemos.recall.indexing import Indexer
+from mnemos.recall.search import Searcher
+from mnemos.store.checking import Problem
+from mnemos.store.erasing import Erasure
+from mnemos.store.sqlite import SqliteStore
+from mnemos.times import Zone, from_micros, read_zone, to_micros, utc_now
+
+
+class Keeper:
+    """What `Mnemos` inherits: the file, its maintenance and its copies."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] = "mnemos.db",
+        *,
+        embedder: Embedder | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        timezone: Zone | None = None,
+        count_tokens: Callable[[str], int] | None = None,
+        background: bool = False,
+        derivers: Mapping[str, Deriver] | None = None,
+    ) -> None:
+        file = _read_path(path)
+        if embedder is not None and not isinstance(embedder, Embedder):
+            raise InvalidInput(
+                "embedder", f"is a {type(embedder).__name__}", "give an object with name, dim and embed()"
+            )
+        self._clock = read_callable(clock, "clock")
+        self._zone = read_zone(timezone)
+        self._count_tokens = None if count_tokens is None else read_callable(count_tokens, "count_tokens")
+        self._embedders = {e.name: e for e in (StaticEmbedder.bundled(), embedder) if e is not None}
+        first = embedder or StaticEmbedder.bundled()
+        background = read_flag(background, "background")
+        self._store = SqliteStore(file, embedder=first.name, dim=first.dim, analyzer=ANALYZER, now=self._now())
+        self._index = Indexer(self._serving).index
+        self._searcher = Searcher(self._store, self._index, self._serving)
+        self._maintainer = Maintainer(self._store, self._index, self._serving, embedder, dict(derivers or {}))
+        self._uses: Counter[str] = Counter()
+        if self._store.analyzer() != ANALYZER:
+            self.reindex()
+        changes = embedder is not None and embedder.name != self._serving().name
+        if changes or self._store.vectors_missing():
+            self._store.want_vectors(self._now())
+        self._background = Background(self.maintain) if background else None
+
+    def _serving(self) -> Embedder:
+        """The embedder whose vectors serve at this moment; a stand-in where it was not given."""
+        name, dim = self._store.serving_embedder()
+        return self._embedders.get(name) or MissingEmbedder(name, dim)
+
+    def maintain(self) -> Maintained:
+        """Do the queued work: derive again, change embedder, delete what has expired, finish a purge."""
+        self._flush_uses()
+        return self._maintainer.run(self._now())
+
+    def check(self) -> list[Problem]:
+        """Every disagreement between the log and what is derived from it; empty when all is well."""
+        return self._store.check(self._index, vectors_can_be_made=not isinstance(self._serving(), MissingEmbedder))
+
+    def reindex(self) -> int:
+        """Build memories, links, passages and vectors anew from the log; returns how many memories."""
+        rebuilt = self._store.reindex(self._index, ANALYZER, self._now())
+        self._store.purge()
+        return rebuilt
+
+    def verify_erased(self, text: str) -> Erasure:
+        """Which live memories hold a text, and where stray copies of its bytes or its tokens are."""
+        tokens = StaticEmbedder.bundled().tokenize([read_text(text, "text")])[0]
+        return self._store.verify_erased(text, tokens.tobytes())
+
+    def backup(self, path: str | os.PathLike[str]) -> int:
+        """Copy the store to a new file while it is in use; returns its size in bytes."""
+        target = _read_path(path)
+        self._flush_uses()
+        return self._store.backup(target)
+
+    def export_file(
+        self,
+        path: str | os.PathLike[str] | IO[bytes],
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        descendants: bool = False,
+    ) -> ExportReport:
+        """Write everything (history, provenance, times) as JSONL, to a file or a binary stream.
+
+        Without a scope, the whole store.
+        """
+        scope = read_scope(user_id, agent_id, namespace, descendants=read_flag(descendants, "descendants"))
+        if scope.agent_id is not None:
+            raise InvalidInput("agent_id", "is given beside another scope", "export the whole of it, without agent_id")
+        self._flush_uses()
+        nums = self._namespaces_or_all(scope)
+        paths = None if nums is None else self._store.paths_of(nums)
+        target = self._not_itself(path) if isinstance(path, str | os.PathLike) else path
+        return export_to(self._store.export_entries(paths), target, namespaces=paths)
+
+    def close(self) -> None:
+        """Write what is pending and release the file; a second call does nothing."""
+        if self._background is not None:
+            self._background.stop()
+            self._background = None
+        if self._closed:
+            return
+        self._closed = True
+        # what runs in the pool began before, and may finish
+        self._pool.shutdown()
+        try:
+            self._flush_uses()
+        finally:
+            self._store.close()
+
+    _closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._store.path
+
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        """The threads in which the async twins run."""
+        if self._closed:
+            raise StoreError(f"{self.path}: this store is closed; open it again with Mnemos(path)")
+        return self._pool
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=4, thread_name_prefix="mnemos")
+
+    def _now(self) -> int:
+        return to_micros(read_clock(self._clock()))
+
+    def _moment(self, micros: int | None) -> datetime:
+        return from_micros(self._now() if micros is None else micros)
+
+    def _settle(self) -> None:
+        """After a write: note the uses since the last one, and try again to purge what could not be before."""
+        self._flush_uses()
+        self._store.purge_if_pending(wait_ms=0)
+
+    def _flush_uses(self) -> None:
+        if self._uses:
+            uses, self._uses = self._uses, Counter()
+            self._store.record_uses(uses, self._now())
+
+    def _not_itself(self, path: str | os.PathLike[str]) -> Path:
+        file = _read_path(path)
+        if file.resolve() == self._store.db.file:
+            raise InvalidInput("path", f"{file} is this store itself", "name another file")
+        return file
+
+    def _namespaces_or_all(self, scope: Scope) -> tuple[int, ...] | None:
+        return self._store.namespaces_of(scope) if scope.explicit else None
+
+    amaintain = in_thread(maintain)
+    acheck = in_thread(check)
+    areindex = in_thread(reindex)
+    averify_erased = in_thread(verify_erased)
+    abackup = in_thread(backup)
+    aexport_file = in_thread(export_file)
+
+
+def _read_path(path: object) -> Path:
+    if not isinstance(path, str | os.PathLike) or not str(path) or "\x00" in str(path):
+        raise InvalidInput("path", f"is {path!r}", "give the path of a file, such as 'ana.db'")
+    return Path(path)
