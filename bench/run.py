@@ -214,7 +214,7 @@ def main() -> None:
                 results["systems"][system.name] = measured
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{args.out}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    console = Console()
+    console = Console(width=max(120, Console().width))
     for table in tables(results):
         console.print(table.rich())
 

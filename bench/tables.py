@@ -47,6 +47,7 @@ def comparison(results: Mapping[str, Any]) -> Table:
         (f"one add at {kept:,}, p50 ms", COST, lambda system: system["add"]["p50_ms"], "{:.2f}"),
         *((f"search at {size:,}, p50 ms", COST, search_at(size), "{:.2f}") for size in shown),
         (f"open {kept:,} and search once, s", COST, first_at(kept, "open_and_search_s"), "{:.2f}"),
+        (f"resident with {kept:,} after the first search, MB", COST, first_at(kept, "rss_mb"), "{:.0f}"),
         (f"resident with {last:,} after the first search, MB", COST, first_at(last, "rss_mb"), "{:.0f}"),
         (f"peak with {last:,}, MB", COST, first_at(last, "peak_mb"), "{:.0f}"),
         (f"on disk with {last:,}, MB", COST, first_at(last, "disk_mb"), "{:.0f}"),

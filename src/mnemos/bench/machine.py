@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("mnemos", "numpy", "tokenizers", "PyStemmer")
+from mnemos._version import __version__
+
+PACKAGES = ("numpy", "tokenizers", "PyStemmer", "sentence-transformers", "torch")
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """The installed version of each package that is installed, of Python and of SQLite."""
-    found = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    """The versions of Mnemos, Python, SQLite, and of each package that is installed."""
+    found = {"mnemos": __version__, "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
     for package in packages:
         try:
             found[package] = version(package)
