@@ -3,7 +3,7 @@
 Writes `bench/results/speed.json` and prints it as tables with ratios. Peers' environments are made under `.bench/`
 on first use; one that cannot be made is left out, and the results say so.
 
-    python bench/run.py                          everything: about half an hour
+    python bench/run.py                          everything: about five minutes, once the environments are made
     python bench/run.py --quick --out quick      small sizes, to see that it runs
     python bench/run.py --only Mnemos,LanceDB
 """
