@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from mnemos.filters import OPERATORS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "library.md").read_text(encoding="utf-8")
 METHODS = [
-    name for name in vars(Mnemos) if not name.startswith("_") and not (name[0] == "a" and name[1:] in vars(Mnemos))
+    name for name in dir(Mnemos) if not name.startswith("_") and not (name[0] == "a" and name[1:] in dir(Mnemos))
 ]
 
 
@@ -28,7 +29,7 @@ def test_everything_public_is_documented(name: str) -> None:
 def test_everything_public_has_a_docstring() -> None:
     for name in mnemos.__all__:
         assert name == "__version__" or getattr(mnemos, name).__doc__, name
-    for name, value in vars(Mnemos).items():
+    for name, value in inspect.getmembers(Mnemos):
         assert name.startswith("_") or value.__doc__, name
 
 
