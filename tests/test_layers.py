@@ -31,6 +31,7 @@ THIRD_PARTY = {
     "numpy": ("embed", "store", "recall", "bench"),
     "tokenizers": ("embed",),
     "Stemmer": ("recall", "bench"),
+    "threadpoolctl": ("recall",),
     "click": ("cli",),
     "rich": ("cli", "demo", "bench"),
     "sentence_transformers": ("embed", "bench"),

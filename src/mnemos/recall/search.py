@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mnemos.arguments import Request
 from mnemos.embed.protocol import Embedder
 from mnemos.passages import Index, Indexed
+from mnemos.recall.cores import one_core
 from mnemos.recall.engine import Ranking, rank
 from mnemos.recall.live import Snapshots, View, build_view, sorted_rows
 from mnemos.recall.query import read_query
@@ -55,7 +56,9 @@ class Searcher:
             return Page(offset=offset)
         query = read_query(asked.text, now=asked.now, snapshot=view.snapshot, embedder=embedder)
         needed = offset + limit
-        ranking = rank(view.snapshot, query, eligible=eligible, limit=needed if view.verbatim else needed * FOLDED)
+        looked_at = needed if view.verbatim else needed * FOLDED
+        with one_core():
+            ranking = rank(view.snapshot, query, eligible=eligible, limit=looked_at)
         chosen = self._fold(ranking, request)[offset:needed]
         return Page(self._hits(ranking, chosen, request), total=ranking.total, offset=offset)
 
