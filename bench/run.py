@@ -83,7 +83,8 @@ SYSTEMS = (
 def prepare(system: System) -> None:
     """Make a peer's environment, once."""
     ready = system.python.parents[1] / ".ready"
-    wanted = (system.script.parent / "requirements.txt").read_text(encoding="utf-8")
+    needs = [system.script.parent / "requirements.txt", *([ROOT / "pyproject.toml"] if system.with_mnemos else [])]
+    wanted = "\n".join(file.read_text(encoding="utf-8") for file in needs)
     if ready.is_file() and ready.read_text(encoding="utf-8") == wanted:
         return
     print(f"making the environment of {system.name} in {system.python.parents[1]} ...", flush=True)
