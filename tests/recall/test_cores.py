@@ -10,7 +10,9 @@ from mnemos.recall.cores import one_core
 
 
 def blas_threads() -> list[int]:
-    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    """Threads of numpy's own BLAS; other packages of the process may bring theirs."""
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return [pool["num_threads"] for pool in pools if "numpy" in pool["filepath"]]
 
 
 def test_one_thread_inside_and_what_was_set_before_outside() -> None:
