@@ -1,6 +1,6 @@
 """Fit the weights of recall: python tools/fit_recall.py FILE… [--folds] [--write src/mnemos/recall/weights.json]
 
-Each FILE holds conversations with questions and evidence, one a line (see docs/benchmark.md). Every file counts
+Each FILE holds conversations with questions and evidence, one a line (see docs/benchmarks.md). Every file counts
 the same. Prints recall and NDCG at 10 for weights fitted on all files, on the other conversations of all files
 (`--folds`), and on the other *families* of files (the part of a file's name before the first dash).
 """
