@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemos.embed.checks import checked_texts, unit_rows
-from mnemos.embed.http import JsonEndpoint
+from mnemos.endpoint import EndpointError, JsonEndpoint
 from mnemos.errors import EmbedderError, InvalidInput
 
 DEFAULT_URL = "https://api.openai.com/v1"
@@ -97,7 +97,11 @@ class OpenAIEmbedder:
         body: dict[str, object] = {"model": self._model, "input": texts, "encoding_format": "float"}
         if self._dimensions:
             body["dimensions"] = self._dimensions
-        rows = unit_rows(self._name, _vectors(self._name, self._endpoint.post(body), len(texts)), len(texts))
+        try:
+            answer = self._endpoint.post(body)
+        except EndpointError as error:
+            raise EmbedderError(str(error)) from None
+        rows = unit_rows(self._name, _vectors(self._name, answer, len(texts)), len(texts))
         if self._dim is None:
             self._dim = int(rows.shape[1])
         if rows.shape[1] != self._dim:
