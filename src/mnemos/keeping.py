@@ -23,9 +23,12 @@ from mnemos.io.jsonl import ExportReport
 from mnemos.io.jsonl import export_file as export_to
 from mnemos.maintenance import Background, Deriver, Maintained, Maintainer
 from mnemos.namespaces import Scope, read_scope
+from mnemos.operations import default_stages
+from mnemos.pipeline import Pipeline
 from mnemos.recall.analyze import ANALYZER
 from mnemos.recall.indexing import Indexer
 from mnemos.recall.search import Searcher
+from mnemos.stages import Stage
 from mnemos.store.checking import Problem
 from mnemos.store.erasing import Erasure
 from mnemos.store.sqlite import SqliteStore
@@ -45,6 +48,7 @@ class Keeper:
         count_tokens: Callable[[str], int] | None = None,
         background: bool = False,
         derivers: Mapping[str, Deriver] | None = None,
+        stages: Sequence[Stage] | None = None,
     ) -> None:
         file = _read_path(path)
         if embedder is not None and not isinstance(embedder, Embedder):
@@ -58,9 +62,14 @@ class Keeper:
         first = embedder or StaticEmbedder.bundled()
         background = read_flag(background, "background")
         self._store = SqliteStore(file, embedder=first.name, dim=first.dim, analyzer=ANALYZER, now=self._now())
-        self._index = Indexer(self._serving).index
+        indexer = Indexer(self._serving)
+        self._index = indexer.index
+        chosen = default_stages() if stages is None else stages
+        self._pipeline = Pipeline(self._store.db, chosen, indexer.index_offline)
         self._searcher = Searcher(self._store, self._index, self._serving)
-        self._maintainer = Maintainer(self._store, self._index, self._serving, embedder, dict(derivers or {}))
+        self._maintainer = Maintainer(
+            self._store, self._index, self._serving, embedder, dict(derivers or {}), self._pipeline
+        )
         self._uses: Counter[str] = Counter()
         if self._store.analyzer() != ANALYZER:
             self.reindex()
@@ -74,10 +83,15 @@ class Keeper:
         name, dim = self._store.serving_embedder()
         return self._embedders.get(name) or MissingEmbedder(name, dim)
 
-    def maintain(self) -> Maintained:
-        """Do the queued work: derive again, change embedder, delete what has expired, finish a purge."""
+    def maintain(self, seconds: float | None = None, *, progress: Callable[[int], None] | None = None) -> Maintained:
+        """Do the queued work: gate and derive, derive again, change embedder, delete what has expired, finish a purge.
+
+        Args:
+            seconds: stop about then, after the batch in hand; the next call goes on from there.
+            progress: is told how many new memories have been read, after each batch.
+        """
         self._flush_uses()
-        return self._maintainer.run(self._now())
+        return self._maintainer.run(self._now(), _read_seconds(seconds), progress)
 
     def check(self) -> list[Problem]:
         """Every disagreement between the log and what is derived from it; empty when all is well."""
@@ -194,6 +208,14 @@ class Keeper:
     averify_erased = in_thread(verify_erased)
     abackup = in_thread(backup)
     aexport_file = in_thread(export_file)
+
+
+def _read_seconds(seconds: object) -> float | None:
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        raise InvalidInput("seconds", f"{str(seconds)[:40]!r} is not a length of time", "give seconds above 0")
+    return float(seconds)
 
 
 def _read_path(path: object) -> Path:

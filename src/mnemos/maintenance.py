@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +14,7 @@ from mnemos.embed.protocol import Embedder
 from mnemos.errors import MnemosError
 from mnemos.events import read_text
 from mnemos.passages import Index
+from mnemos.pipeline import Pipeline
 from mnemos.recall.indexing import embedded
 from mnemos.records import Memory
 from mnemos.store import jobs
@@ -37,6 +39,8 @@ class Maintained:
     expired: int
     waiting: int
     purge: Literal["done", "pending"]
+    read: int = 0
+    """New memories that were gated and derived from."""
 
 
 class Maintainer:
@@ -49,33 +53,45 @@ class Maintainer:
         serving: Callable[[], Embedder],
         wanted: Embedder | None,
         derivers: Mapping[str, Deriver],
+        pipeline: Pipeline,
     ) -> None:
         self._store = store
         self._index = index
         self._serving = serving
         self._wanted = wanted
         self._derivers = derivers
+        self._pipeline = pipeline
         self._lock = threading.Lock()
+        self._end: float | None = None
+        self._progress: Callable[[int], None] | None = None
+        self._read = 0
 
-    def run(self, now: int) -> Maintained:
-        """Do all queued work whose time has come; can be stopped at any point and resumed."""
+    def run(self, now: int, seconds: float | None = None, progress: Callable[[int], None] | None = None) -> Maintained:
+        """Do all queued work whose time has come, or as much as fits; can be stopped at any point and resumed."""
         with self._lock:
+            self._progress = progress
+            self._end = None if seconds is None else time.monotonic() + seconds
             if self._wanted is not None and self._wanted.name != self._serving().name:
                 self._store.want_vectors(now)
-            done = failed = 0
+            self._read = done = failed = 0
             while True:
                 finished, failures, waiting = self._pass(now)
                 done, failed = done + finished, failed + failures
-                if not finished or not waiting:
+                if not finished or not waiting or self._stopped():
                     break
             expired = len(self._store.erase_expired(now).ids)
-            return Maintained(done, failed, expired, waiting, self._store.purge_if_pending())
+            return Maintained(done, failed, expired, waiting, self._store.purge_if_pending(), self._read)
+
+    def _stopped(self) -> bool:
+        return self._end is not None and time.monotonic() >= self._end
 
     def _pass(self, now: int) -> tuple[int, int, int]:
         """Go through the queue once; what waits for other work may be done in the next pass."""
         done = failed = waiting = after = 0
         while found := self._store.due_jobs(now, after):
             for job in found:
+                if self._stopped():
+                    return done, failed, waiting + 1
                 after = job.num
                 if not self._store.is_queued(job):
                     continue
@@ -86,12 +102,19 @@ class Maintainer:
                     self._store.fail_job(job, str(error), now)
                     failed += 1
                     continue
-                if finished:
+                if finished and job.kind != jobs.DERIVE:
                     self._store.finish_job(job)
-                done, waiting = done + finished, waiting + (not finished)
+                    done += 1
+                waiting += not finished
         return done, failed, waiting
 
     def _do(self, job: Job, now: int) -> bool:
+        if job.kind == jobs.DERIVE:
+            for read in self._pipeline.run(now, self._stopped):
+                self._read += read
+                if self._progress is not None:
+                    self._progress(self._read)
+            return not self._stopped()
         if job.kind == jobs.REEMBED:
             embedder = self._wanted or self._serving()
             return not isinstance(embedder, MissingEmbedder) and self._embed_again(embedder)
@@ -112,6 +135,8 @@ class Maintainer:
         memory = self._store.fetch([num]).get(num)
         if memory is None:
             return True
+        if self._pipeline.derives(memory.recipe):
+            return self._pipeline.derive_again(job, now)
         deriver = self._derivers.get(memory.recipe or "")
         if deriver is None or self._store.hidden(memory.sources):
             return False

@@ -67,6 +67,12 @@ class Memory:
     """For a derived memory: the name of what derived it."""
     is_new: bool = True
     """False where `add` found that this event is stored already."""
+    resting: str | None = None
+    """Why it is out of the index (`filler`, `repeat`, `forgotten`, …); None while search finds it."""
+    pinned: bool = False
+    """Whether it is kept whatever is forgotten."""
+    salience: float | None = None
+    """How likely it is to be asked for, 0 to 1, judged without a question; None until derivation has read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +145,18 @@ class Change:
     """One entry of a memory's history. `text` is None where the words have been deleted."""
 
     id: str
-    op: Literal["add", "update", "delete", "link"]
+    op: str
+    """`add`, `update`, `delete`, `link`, or what was decided: `rest`, `admit`, `merge`, `supersede`, `pin`, …"""
     at: datetime
     version: int
     text: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What else the entry says; for a decision, its reasons."""
+    by: str | None = None
+    """What decided, where it was a decision: a policy's name, or `user`."""
+    decision: str | None = None
+    """The id by which `undo` reverses it, where it was a decision."""
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ LINES: dict[str, tuple[list[str], set[str]]] = {
     "backup": (["backup", "copy.db"], {"path", "bytes"}),
     "check": (["check"], {"problems"}),
     "reindex": (["reindex"], {"memories"}),
-    "maintain": (["maintain"], {"done", "failed", "expired", "waiting", "purge"}),
+    "maintain": (["maintain"], {"done", "failed", "expired", "waiting", "purge", "read"}),
     "stats": (
         ["stats"],
         {

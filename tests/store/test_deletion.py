@@ -170,7 +170,7 @@ def test_what_was_derived_also_from_others_is_hidden_and_derived_again(path: Pat
             assert memory.get(hidden.id) is None
         assert memory.search("secretive words", kinds=["fact", "theme"]).total == 0
         assert memory.list(kinds=["fact", "theme"]).total == 0
-        assert memory.stats().jobs == {"queued": 2}
+        assert memory.stats().jobs == {"queued": 3}, "two derivations, and the reading of what was added"
         done = memory.maintain()
         assert (done.done, done.failed, done.waiting) == (2, 0, 0)
         again = memory.get(fact.id)

@@ -29,7 +29,15 @@ class Indexer:
 
     def index(self, sources: Sequence[Source]) -> list[list[Indexed]]:
         """The passages of each text, in order."""
+        return self._index(sources, self._serving())
+
+    def index_offline(self, sources: Sequence[Source]) -> list[list[Indexed]]:
+        """The same, without waiting for an embedder that is not the bundled one: its vectors are left out."""
         static, embedder = StaticEmbedder.bundled(), self._serving()
+        return self._index(sources, embedder if embedder is static else MissingEmbedder(embedder.name, embedder.dim))
+
+    def _index(self, sources: Sequence[Source], embedder: Embedder) -> list[list[Indexed]]:
+        static = StaticEmbedder.bundled()
         analysed = analyze([AnalyzeSource(*source) for source in sources], static)
         flat = list(chain.from_iterable(analysed))
         texts = [source.text[u.start : u.end] for source, units in zip(sources, analysed, strict=True) for u in units]

@@ -90,14 +90,19 @@ class Snapshots:
             state = self._store.state()
             if kept is None or kept.state.epoch != state.epoch:
                 return _Kept(token, state, self._build(namespaces))
-            if kept.state.last_seq == state.last_seq:
-                return kept._replace(token=token)
             changed = self._store.changed_after(namespaces, kept.state.last_seq)
-            if any(op == "update" for op, _ in changed):
+            touched = self._store.touched_since(kept.state.tick)
+            if touched is None or any(op == "update" for op, _ in changed):
                 return _Kept(token, state, self._build(namespaces))
-            view = _without(kept.view, [num for _, num in changed if num is not None])
-            rows = sorted_rows(self._store.unit_rows(namespaces, kept.state.last_seq), namespaces)
+            view = _without(kept.view, [num for _, num in changed if num is not None] + touched)
+            rows = sorted_rows(self._fresh(namespaces, kept.state.last_seq, touched), namespaces)
             return _Kept(token, state, _extended(view, rows) if rows else view)
+
+    def _fresh(self, namespaces: tuple[int, ...], after: int, touched: Sequence[int]) -> list[UnitRow]:
+        """What the log has gained, and derived memories that changed. These come last, whatever their sources' place:
+        nothing is their neighbour."""
+        said = [row for row in self._store.unit_rows(namespaces, after) if row.num > 0]
+        return said + self._store.unit_rows_of(namespaces, touched)
 
     def _build(self, namespaces: tuple[int, ...]) -> View:
         rows = sorted_rows(self._store.unit_rows(namespaces, 0), namespaces)

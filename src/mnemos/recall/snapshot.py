@@ -277,9 +277,13 @@ def _sessions(rows: Sequence[Row], names: Names, before: Columns | None) -> list
     """A number per unit: turns by session, other kinds each by themselves, unnamed turns by gaps in time."""
     numbers: list[int] = []
     loose, when = -1, NONE
-    if before is not None and len(before.num):
-        loose, when = int(before.session[-1]), int(before.time[-1])
+    said = np.flatnonzero(before.num > 0) if before is not None else ()
+    if before is not None and len(said):
+        loose, when = int(before.session[said[-1]]), int(before.time[said[-1]])
     for row in rows:
+        if row.num < 0:
+            numbers.append(names.number(f"m{row.num}"))
+            continue
         if row.kind != "turn":
             key = f"m{row.num}"
         elif row.session is not None:

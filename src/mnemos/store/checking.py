@@ -21,7 +21,9 @@ from mnemos.store.rows import ATTRIBUTES
 from mnemos.store.writing import index_texts, put_row
 
 BATCH = 2_000
-KEPT = ("strength", "uses", "last_used_at", "expires_at")
+USED = ("strength", "uses", "last_used_at", "expires_at")
+JUDGED = ("resting", "pinned", "salience")
+KEPT = (*USED, *JUDGED)
 """What a row knows that the log does not: a rebuild carries it over."""
 COMPARED = tuple(name for name in ATTRIBUTES if name not in KEPT)
 TOLERANCE = 2e-3
@@ -184,7 +186,16 @@ def _linked(connection: sqlite3.Connection) -> set[tuple[int, int, str, float]]:
         link = json.loads(body)
         if source in nums and link["target"] in nums:
             latest[nums[source], nums[link["target"]], link["relation"]] = link["weight"]
+    for link in connection.execute(_SUPERSEDED):
+        latest.setdefault(link, 1.0)
     return {(*ends, weight) for ends, weight in latest.items()}
+
+
+_SUPERSEDED = (
+    "SELECT other, memory, 'supersedes' FROM decisions WHERE op = 'supersede' AND other IS NOT NULL "
+    "AND undone_at IS NULL"
+)
+"""Links that follow from what was decided: the newer memory supersedes the older."""
 
 
 def _check_links(connection: sqlite3.Connection) -> Iterator[Problem]:

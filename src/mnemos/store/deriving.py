@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 from mnemos.errors import InvalidInput, NotFound
 from mnemos.events import dump_json
 from mnemos.ids import derived_id
+from mnemos.namespaces import namespace_key
 from mnemos.passages import Index, Source
 from mnemos.records import Memory, Namespace
 from mnemos.store import jobs, log
 from mnemos.store.database import Database
 from mnemos.store.jobs import Job
-from mnemos.store.meta import bump_epoch
 from mnemos.store.projection import replace_units
 from mnemos.store.rows import fetch, fetch_id
+from mnemos.store.touched import touch
 
 
 class Derivation(NamedTuple):
@@ -32,6 +33,23 @@ class Derivation(NamedTuple):
     invalid_at: int | None = None
     happened_at: int | None = None
     metadata: Mapping[str, Any] | None = None
+    speaker: str | None = None
+    session_id: str | None = None
+    agent_id: str | None = None
+    strength: float = 1.0
+    trust: float = 1.0
+    named: bool = False
+    """Whether it is told by its topic alone, in its namespace, and keeps its id while its sources change."""
+
+    @property
+    def id(self) -> str:
+        """The id that this derivation always has."""
+        about = (namespace_key(self.namespace),) if self.named else self.sources
+        return derived_id(self.recipe, self.kind, self.topic, about)
+
+    def source(self) -> Source:
+        """What is indexed of it."""
+        return Source(self.text, self.speaker, self.happened_at)
 
 
 class DerivedWriter:
@@ -41,12 +59,12 @@ class DerivedWriter:
 
     def derive(self, derivation: Derivation, index: Index, now: int) -> Memory:
         """Store something derived under an id that the same derivation always has; a repeat replaces it."""
-        units = index([Source(derivation.text, None, derivation.happened_at)])[0]
+        units = index([derivation.source()])[0]
         with self.db.write() as connection:
             num = write_derived(connection, derivation, now)
             replace_units(connection, num, units, now)
             jobs.derive_again(connection, derived_from(connection, num), now)
-            bump_epoch(connection)
+            touch(connection, [num])
             return fetch(connection, [num])[num]
 
     def derived_again(self, job: Job, num: int, text: str, index: Index, now: int) -> None:
@@ -57,13 +75,21 @@ class DerivedWriter:
         with self.db.write() as connection:
             if connection.execute("SELECT 1 FROM jobs WHERE num = ?", (job.num,)).fetchone() is None:
                 return
-            connection.execute(
-                "UPDATE memories SET text = ?, hidden = 0, updated_at = ?, version = version + 1 WHERE num = ?",
-                (text, now, num),
-            )
-            replace_units(connection, num, index([Source(text, None, happened_of(connection, num))])[0], now)
-            jobs.derive_again(connection, derived_from(connection, num), now)
-            bump_epoch(connection)
+            reword(connection, num, text, index, now)
+
+
+def reword(connection: sqlite3.Connection, num: int, text: str, index: Index, now: int) -> None:
+    """Give a derived memory new words, and show it; what is derived from it is derived again."""
+    connection.execute(
+        "UPDATE memories SET text = ?, hidden = 0, updated_at = ?, version = version + 1 WHERE num = ?",
+        (text, now, num),
+    )
+    speaker, happened_at = connection.execute(
+        "SELECT speaker, happened_at FROM memories WHERE num = ?", (num,)
+    ).fetchone()
+    replace_units(connection, num, index([Source(text, speaker, happened_at)])[0], now)
+    jobs.derive_again(connection, derived_from(connection, num), now)
+    touch(connection, [num])
 
 
 def write_derived(connection: sqlite3.Connection, derivation: Derivation, now: int) -> int:
@@ -75,19 +101,9 @@ def write_derived(connection: sqlite3.Connection, derivation: Derivation, now: i
     nums = [found.num for found in stored if found is not None]
     if any(found is not None and found.memory.namespace != derivation.namespace for found in stored):
         raise InvalidInput("sources", "are of several namespaces", "derive in each namespace by itself")
-    memory_id = derived_id(derivation.recipe, derivation.kind, derivation.topic, derivation.sources)
-    metadata = dump_json(derivation.metadata, "metadata") if derivation.metadata else None
-    existing = connection.execute("SELECT num FROM memories WHERE id = ?", (memory_id,)).fetchone()
+    existing = connection.execute("SELECT num FROM memories WHERE id = ?", (derivation.id,)).fetchone()
     if existing is not None:
-        connection.execute("DELETE FROM jobs WHERE kind = ? AND memory = ?", (jobs.DERIVE_AGAIN, existing[0]))
-        connection.execute(
-            "UPDATE memories SET text = ?, metadata = ?, happened_at = ?, valid_at = ?, invalid_at = ?, hidden = 0, "
-            "updated_at = ?, version = version + 1 WHERE num = ?",
-            (
-                *(derivation.text, metadata, derivation.happened_at, derivation.valid_at, derivation.invalid_at),
-                *(now, existing[0]),
-            ),
-        )
+        _replace(connection, int(existing[0]), derivation, nums, now)
         return int(existing[0])
     num = int(connection.execute("SELECT min(0, coalesce(min(num), 0)) - 1 FROM memories").fetchone()[0])
     marks = ", ".join("?" * len(nums))
@@ -95,15 +111,38 @@ def write_derived(connection: sqlite3.Connection, derivation: Derivation, now: i
     insert_row(
         connection,
         {
-            "num": num, "id": memory_id, "namespace": log.ensure_namespace(connection, derivation.namespace),
+            "num": num, "id": derivation.id, "namespace": log.ensure_namespace(connection, derivation.namespace),
             "seq": seq, "text": derivation.text, "kind": derivation.kind, "created_at": now, "updated_at": now,
             "happened_at": derivation.happened_at, "valid_at": derivation.valid_at,
             "invalid_at": derivation.invalid_at, "recipe": derivation.recipe, "topic": derivation.topic,
-            "metadata": metadata,
+            "metadata": _metadata(derivation), "speaker": derivation.speaker, "session_id": derivation.session_id,
+            "agent_id": derivation.agent_id, "strength": derivation.strength, "trust": derivation.trust,
         },
     )  # fmt: skip
     connection.executemany("INSERT INTO sources VALUES (?, ?)", [(num, source) for source in set(nums)])
     return num
+
+
+def _replace(connection: sqlite3.Connection, num: int, derivation: Derivation, sources: list[int], now: int) -> None:
+    """Put what a derivation says in the place of what it said before."""
+    connection.execute("DELETE FROM jobs WHERE kind = ? AND memory = ?", (jobs.DERIVE_AGAIN, num))
+    values = {
+        "text": derivation.text, "metadata": _metadata(derivation), "happened_at": derivation.happened_at,
+        "valid_at": derivation.valid_at, "invalid_at": derivation.invalid_at, "speaker": derivation.speaker,
+        "session_id": derivation.session_id, "agent_id": derivation.agent_id, "strength": derivation.strength,
+        "trust": derivation.trust, "updated_at": now,
+    }  # fmt: skip
+    sets = ", ".join(f"{name} = ?" for name in values)
+    connection.execute(
+        f"UPDATE memories SET {sets}, hidden = 0, version = version + 1 WHERE num = ?", [*values.values(), num]
+    )
+    if derivation.named:
+        connection.execute("DELETE FROM sources WHERE memory = ?", (num,))
+        connection.executemany("INSERT INTO sources VALUES (?, ?)", [(num, source) for source in set(sources)])
+
+
+def _metadata(derivation: Derivation) -> str | None:
+    return dump_json(derivation.metadata, "metadata") if derivation.metadata else None
 
 
 def derived_from(connection: sqlite3.Connection, num: int) -> list[int]:

@@ -20,8 +20,9 @@ from mnemos.records import Deletion
 from mnemos.store import jobs, log
 from mnemos.store.database import BUSY_TIMEOUT_MS, Database
 from mnemos.store.freespace import is_dirty, slack
-from mnemos.store.meta import bump_epoch, read_meta, write_meta
+from mnemos.store.meta import read_meta, write_meta
 from mnemos.store.projection import delete_units
+from mnemos.store.touched import touch
 
 PURGE_WAIT_MS = 250
 """How long a delete waits for readers of the write-ahead log before it reports `pending`."""
@@ -155,7 +156,7 @@ def _erase_one(connection: sqlite3.Connection, num: int, row: tuple[str, int, st
     log.append(connection, [log.Entry(seq, memory_id, namespace, "delete", kind, now, None, None, None, None)])
     if num < 0:
         # the log does not say which number a derived memory had, so that snapshots cannot follow it there
-        bump_epoch(connection)
+        touch(connection, [num])
 
 
 def _orphans(connection: sqlite3.Connection, num: int, now: int) -> list[int]:
@@ -214,6 +215,9 @@ _HOLDERS = {
     "memories": ("text", "metadata", "value", "key", "speaker", "session_id", "topic"),
     "links": ("relation",),
     "jobs": ("payload", "error"),
+    "decisions": ("detail",),
+    "entities": ("name",),
+    "aliases": ("name",),
 }
 """Every column that may hold words."""
 

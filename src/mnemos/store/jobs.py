@@ -7,8 +7,10 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from mnemos.store.meta import bump_epoch
+from mnemos.store.touched import touch
 
+DERIVE = "derive"
+"""Read what the log has gained: gate it, and derive facts and levels from it."""
 DERIVE_AGAIN = "derive-again"
 REEMBED = "re-embed"
 MAX_ATTEMPTS = 5
@@ -39,8 +41,7 @@ def derive_again(connection: sqlite3.Connection, nums: Iterable[int], now: int) 
         enqueue(connection, DERIVE_AGAIN, num, now)
         above = connection.execute("SELECT memory FROM sources WHERE source = ?", (num,)).fetchall()
         queue += [memory for (memory,) in above if memory not in queue]
-    if queue:
-        bump_epoch(connection)
+    touch(connection, queue)
 
 
 def due(connection: sqlite3.Connection, now: int, after: int = 0, limit: int = 100) -> list[Job]:
@@ -56,6 +57,11 @@ def due(connection: sqlite3.Connection, now: int, after: int = 0, limit: int = 1
 def finish(connection: sqlite3.Connection, job: Job) -> None:
     """Take a job that is done off the table."""
     connection.execute("DELETE FROM jobs WHERE num = ?", (job.num,))
+
+
+def finish_kind(connection: sqlite3.Connection, kind: str) -> None:
+    """Take all queued work of a kind off the table."""
+    connection.execute("DELETE FROM jobs WHERE kind = ? AND state = 'queued'", (kind,))
 
 
 def fail(connection: sqlite3.Connection, job: Job, error: str, now: int) -> None:

@@ -11,9 +11,10 @@ from mnemos.namespaces import namespace_from_key
 from mnemos.passages import Index
 from mnemos.records import Namespace
 from mnemos.store import log
-from mnemos.store.checking import KEPT
+from mnemos.store.checking import USED
 from mnemos.store.database import Database
-from mnemos.store.restoring import DERIVED_FIELDS, Restorer
+from mnemos.store.exported import DERIVED_FIELDS
+from mnemos.store.restoring import Restorer
 
 
 class Restored(NamedTuple):
@@ -40,6 +41,9 @@ class Porter:
             yield from _entries(connection, chosen)
             yield from _derived(connection, chosen)
             yield from _uses(connection, chosen)
+            yield from _judged(connection, chosen)
+            yield from _decisions(connection, chosen)
+            yield from _feedback(connection, chosen)
 
     def restore_entries(self, entries: Iterable[Mapping[str, Any]], index: Index, now: int) -> Restored:
         """Put exported entries back, in one transaction; what the store has already is left as it is."""
@@ -81,7 +85,34 @@ def _derived(connection: sqlite3.Connection, spaces: Mapping[int, list[str]]) ->
 
 
 def _uses(connection: sqlite3.Connection, spaces: Mapping[int, list[str]]) -> Iterator[dict[str, Any]]:
-    query = f"SELECT id, namespace, {', '.join(KEPT)} FROM memories WHERE uses > 0 OR strength <> 1 OR ttl IS NOT NULL"
+    query = f"SELECT id, namespace, {', '.join(USED)} FROM memories WHERE uses > 0 OR strength <> 1 OR ttl IS NOT NULL"
     for memory_id, namespace, *values in connection.execute(query):
         if namespace in spaces:
-            yield {"type": "uses", "id": memory_id, **dict(zip(KEPT, values, strict=True))}
+            yield {"type": "uses", "id": memory_id, **dict(zip(USED, values, strict=True))}
+
+
+def _judged(connection: sqlite3.Connection, spaces: Mapping[int, list[str]]) -> Iterator[dict[str, Any]]:
+    query = "SELECT id, namespace, resting, pinned, salience FROM memories WHERE resting IS NOT NULL OR pinned = 1"
+    for memory_id, namespace, resting, pinned, salience in connection.execute(query):
+        if namespace in spaces:
+            yield {"type": "judged", "id": memory_id, "resting": resting, "pinned": pinned, "salience": salience}
+
+
+def _decisions(connection: sqlite3.Connection, spaces: Mapping[int, list[str]]) -> Iterator[dict[str, Any]]:
+    query = (
+        "SELECT m.namespace, d.id, m.id, d.op, d.policy, o.id, d.detail, d.at, d.undone_at FROM decisions d "
+        "JOIN memories m ON m.num = d.memory LEFT JOIN memories o ON o.num = d.other ORDER BY d.num"
+    )
+    names = ("id", "memory", "op", "policy", "other", "detail", "at", "undone_at")
+    for namespace, *values in connection.execute(query):
+        if namespace in spaces:
+            row = dict(zip(names, values, strict=True))
+            row["detail"] = None if row["detail"] is None else json.loads(row["detail"])
+            yield {"type": "decision", **row}
+
+
+def _feedback(connection: sqlite3.Connection, spaces: Mapping[int, list[str]]) -> Iterator[dict[str, Any]]:
+    for namespace, weights, count, at in connection.execute("SELECT * FROM feedback ORDER BY namespace"):
+        if namespace in spaces:
+            said = {"weights": json.loads(weights), "count": count, "updated_at": at}
+            yield {"type": "feedback", "namespace": spaces[namespace], **said}

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from mnemos.errors import NotFound
 from mnemos.namespaces import Scope, namespace_from_key
 from mnemos.passages import Source
-from mnemos.records import Change, Link, Memory, Namespace
+from mnemos.records import Link, Memory, Namespace
 from mnemos.store import log
 from mnemos.store.conditions import Selection, where
 from mnemos.store.database import Database
 from mnemos.store.meta import read_meta, serving_name
 from mnemos.store.projection import MAX_PARTS
 from mnemos.store.rows import COLUMNS, Stored, fetch, fetch_held, fetch_id
-from mnemos.times import EPOCH, from_micros
+from mnemos.store.touched import last_tick, touched_since
+from mnemos.times import from_micros
 
 
 class UnitRow(NamedTuple):
@@ -47,6 +47,8 @@ class State(NamedTuple):
 
     epoch: int
     last_seq: int
+    tick: int = 0
+    """The last change that the log does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,14 @@ class Stats:
     embedder: str = ""
 
 
-_UNIT_ROWS = f"""
+_UNITS = f"""
 SELECT m.num, u.unit - m.num * {MAX_PARTS}, m.seq, m.kind, m.session_id, m.speaker, m.role, m.happened_at, m.expires_at,
        u.first, u.last, u.tokens, u.terms, coalesce(v.vector, x'')
 FROM memories m JOIN units u ON u.unit BETWEEN m.num * {MAX_PARTS} AND m.num * {MAX_PARTS} + {MAX_PARTS} - 1
 LEFT JOIN vectors v ON v.unit = u.unit
-WHERE m.namespace = ? AND m.seq > ? AND m.hidden = 0 AND m.expired_at IS NULL
-ORDER BY m.seq, m.num, u.unit
-"""
+WHERE m.namespace = ? AND m.hidden = 0 AND m.expired_at IS NULL AND m.resting IS NULL"""
+_UNIT_ROWS = f"{_UNITS} AND m.seq > ? ORDER BY m.seq, m.num, u.unit"
+_UNIT_ROWS_OF = f"{_UNITS} AND m.num IN (SELECT value FROM json_each(?)) ORDER BY m.seq, m.num, u.unit"
 
 
 class Reader:
@@ -142,25 +144,6 @@ class Reader:
             nums = [row[0] for row in connection.execute(query, [*values, limit, offset])]
             return list(fetch(connection, nums, table).values()), total
 
-    def history(self, memory_id: str) -> list[Change]:
-        """Every change of a memory, oldest first, as the log holds it."""
-        with self.db.read() as connection:
-            entries = log.entries_of(connection, memory_id)
-            derived = fetch_id(connection, memory_id)
-        if not entries and derived is None:
-            raise NotFound("id", memory_id)
-        changes, version = [], 0
-        if derived is not None and derived.num < 0:
-            made = derived.memory
-            changes.append(Change(made.id, "add", made.created_at or EPOCH, made.version, made.text, made.metadata))
-        for entry in entries:
-            version += entry.op in ("add", "update")
-            body = json.loads(entry.body) if entry.body else {}
-            changes.append(
-                Change(entry.id, entry.op, from_micros(entry.at), version, entry.text, body)  # type: ignore[arg-type]
-            )
-        return changes
-
     def links(self, memory_id: str) -> list[Link]:
         """The typed edges that begin or end at a memory."""
         query = (
@@ -185,7 +168,20 @@ class Reader:
     def state(self) -> State:
         """The epoch of the projections and the last entry of the log."""
         with self.db.read() as connection:
-            return State(int(read_meta(connection, "epoch", "0")), log.next_seq(connection) - 1)
+            epoch = int(read_meta(connection, "epoch", "0"))
+            return State(epoch, log.next_seq(connection) - 1, last_tick(connection))
+
+    def touched_since(self, tick: int) -> list[int] | None:
+        """Memories changed since a tick without a log entry; None where that is no longer known."""
+        with self.db.read() as connection:
+            return touched_since(connection, tick)
+
+    def unit_rows_of(self, namespaces: Sequence[int], nums: Sequence[int]) -> list[UnitRow]:
+        """The passages of some derived memories of these namespaces, as far as they are indexed."""
+        wanted = json.dumps([num for num in nums if num < 0])
+        with self.db.read() as connection:
+            rows = (row for n in namespaces for row in connection.execute(_UNIT_ROWS_OF, (n, wanted)))
+            return [UnitRow._make(row) for row in rows]
 
     def unit_rows(self, namespaces: Sequence[int], after: int) -> Iterator[UnitRow]:
         """Passages of memories that come after a place in reading order, in that order."""

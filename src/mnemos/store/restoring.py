@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from mnemos.errors import InvalidInput
@@ -15,51 +13,27 @@ from mnemos.ids import read_id
 from mnemos.namespaces import read_namespace
 from mnemos.passages import Index, Source
 from mnemos.records import KINDS
-from mnemos.store import jobs, log
+from mnemos.store import decisions, jobs, log
 from mnemos.store.checking import rebuild_links
 from mnemos.store.deriving import insert_row
 from mnemos.store.erasing import erase_rows
+from mnemos.store.exported import (
+    DECISION_FIELDS,
+    DERIVED_FIELDS,
+    ENTRY_FIELDS,
+    FEEDBACK_FIELDS,
+    JUDGED_FIELDS,
+    MEND,
+    USES_FIELDS,
+    check_entry,
+    check_types,
+    read_digest,
+)
 from mnemos.store.meta import bump_epoch
 from mnemos.store.projection import replace_units
 from mnemos.store.writing import index_texts, put_row
-from mnemos.times import to_micros
 
 PAGE = 1_000
-_FIRST, _LAST = to_micros(datetime.min.replace(tzinfo=UTC)), to_micros(datetime.max.replace(tzinfo=UTC))
-OPS = ("add", "update", "delete", "link")
-
-_TEXT = (str,)
-_MAYBE_TEXT = (str, type(None))
-_WHOLE = (int,)
-_MAYBE_WHOLE = (int, type(None))
-_NUMBER = (int, float)
-_MAYBE_OBJECT = (dict, type(None))
-ENTRY_FIELDS: Mapping[str, tuple[type, ...]] = {
-    "type": _TEXT, "id": _TEXT, "namespace": (list,), "op": _TEXT, "kind": _TEXT, "at": _WHOLE,
-    "happened_at": _MAYBE_WHOLE, "text": _MAYBE_TEXT, "body": _MAYBE_OBJECT, "digest": _MAYBE_TEXT,
-}  # fmt: skip
-DERIVED_FIELDS: Mapping[str, tuple[type, ...]] = {
-    "type": _TEXT, "id": _TEXT, "namespace": (list,), "kind": _TEXT, "text": _TEXT, "happened_at": _MAYBE_WHOLE,
-    "valid_at": _MAYBE_WHOLE, "invalid_at": _MAYBE_WHOLE, "created_at": _WHOLE, "updated_at": _WHOLE,
-    "expired_at": _MAYBE_WHOLE, "metadata": _MAYBE_OBJECT, "recipe": _MAYBE_TEXT, "topic": _MAYBE_TEXT,
-    "hidden": _WHOLE, "trust": _NUMBER, "version": _WHOLE, "sources": (list,),
-}  # fmt: skip
-USES_FIELDS: Mapping[str, tuple[type, ...]] = {
-    "type": _TEXT, "id": _TEXT, "strength": _NUMBER, "uses": _WHOLE, "last_used_at": _MAYBE_WHOLE,
-    "expires_at": _MAYBE_WHOLE,
-}  # fmt: skip
-
-BODY_FIELDS: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("speaker", "role", "session_id", "agent_id", "source_id", "key"), _MAYBE_TEXT),
-    **dict.fromkeys(("valid_at", "invalid_at", "happened_at", "ttl"), _MAYBE_WHOLE),
-    "trust": _NUMBER,
-    "metadata": _MAYBE_OBJECT,
-    "texts": (list, type(None)),
-    "value": (object,),
-}
-LINK_FIELDS: Mapping[str, tuple[type, ...]] = {"target": _TEXT, "relation": _TEXT, "weight": _NUMBER}
-
-_MEND = "export the store again"
 
 
 class Restorer:
@@ -86,23 +60,26 @@ class Restorer:
             "entry": (ENTRY_FIELDS, self._entry),
             "derived": (DERIVED_FIELDS, self._derived),
             "uses": (USES_FIELDS, self._uses),
+            "judged": (JUDGED_FIELDS, self._judged),
+            "decision": (DECISION_FIELDS, self._decision),
+            "feedback": (FEEDBACK_FIELDS, self._feedback),
         }
         kind = entry.get("type")
         if not isinstance(kind, str) or kind not in takers:
-            raise InvalidInput(f"{field}.type", f"{str(kind)[:40]!r} is unknown", _MEND)
+            raise InvalidInput(f"{field}.type", f"{str(kind)[:40]!r} is unknown", MEND)
         types, taker = takers[kind]
-        _check_types(entry, types, field)
+        check_types(entry, types, field)
         if taker(entry, field):
             self.added += 1
         else:
             self.repeated += 1
 
     def _entry(self, entry: Mapping[str, Any], field: str) -> bool:
-        _check_entry(entry, field)
+        check_entry(entry, field)
         memory_id = read_id(entry["id"], f"{field}.id")
         namespace = log.ensure_namespace(self.connection, read_namespace(entry["namespace"], f"{field}.namespace"))
         body = None if entry["body"] is None else compact_json(entry["body"])
-        digest = None if entry["digest"] is None else _unhex(entry["digest"], field)
+        digest = None if entry["digest"] is None else read_digest(entry["digest"], field)
         said = (entry["op"], entry["kind"], entry["at"], entry["happened_at"], entry["text"], body)
         if not self._is_new(memory_id, said) or self._is_elsewhere(entry, memory_id, namespace, digest):
             return False
@@ -161,7 +138,7 @@ class Restorer:
         self._project()
         memory_id = read_id(entry["id"], f"{field}.id")
         if entry["kind"] not in KINDS:
-            raise InvalidInput(f"{field}.kind", f"{entry['kind'][:40]!r} is not a kind", _MEND)
+            raise InvalidInput(f"{field}.kind", f"{entry['kind'][:40]!r} is not a kind", MEND)
         if self._num(memory_id) is not None or self._was_deleted(memory_id):
             return False
         nums = [self._num(self.closed.get(source) or source) for source in map(str, entry["sources"])]
@@ -195,6 +172,36 @@ class Restorer:
             return True
         return False
 
+    def _judged(self, entry: Mapping[str, Any], _: str) -> bool:
+        self._project()
+        if entry["id"] in self.fresh:
+            values = [entry["resting"], int(bool(entry["pinned"])), entry["salience"], entry["id"]]
+            self.connection.execute("UPDATE memories SET resting = ?, pinned = ?, salience = ? WHERE id = ?", values)
+            return True
+        return False
+
+    def _decision(self, entry: Mapping[str, Any], field: str) -> bool:
+        self._project()
+        decision_id = read_id(entry["id"], f"{field}.id")
+        num, other = (None if i is None else self._num(read_id(i, field)) for i in (entry["memory"], entry["other"]))
+        lost = entry["other"] is not None and other is None
+        if num is None or lost or decisions.find(self.connection, decision_id) is not None:
+            return False
+        taken = decisions.Decision(
+            decision_id, num, entry["op"], entry["policy"], other, entry["detail"] or {}, entry["at"],
+            entry["undone_at"],
+        )  # fmt: skip
+        decisions.put(self.connection, taken)
+        return True
+
+    def _feedback(self, entry: Mapping[str, Any], field: str) -> bool:
+        weights = entry["weights"]
+        if not all(isinstance(w, int | float) and not isinstance(w, bool) and 0 < w < 100 for w in weights.values()):
+            raise InvalidInput(f"{field}.weights", "are not factors", MEND)
+        namespace = log.ensure_namespace(self.connection, read_namespace(entry["namespace"], f"{field}.namespace"))
+        values = (namespace, compact_json(weights), entry["count"], entry["updated_at"])
+        return self.connection.execute("INSERT OR IGNORE INTO feedback VALUES (?, ?, ?, ?)", values).rowcount > 0
+
     def _was_deleted(self, memory_id: str) -> bool:
         entries = self._logged(memory_id)
         return bool(entries) and entries[-1].op == "delete"
@@ -210,6 +217,8 @@ class Restorer:
         """Bring everything in step with what was taken."""
         self._project()
         rebuild_links(self.connection)
+        if self.added:
+            jobs.enqueue(self.connection, jobs.DERIVE, None, self.now)
         bump_epoch(self.connection)
 
     def _project(self) -> None:
@@ -234,52 +243,3 @@ class Restorer:
             if row["key"] is not None:
                 units = index_texts(row["texts"] or (), self.index)
                 replace_units(self.connection, row["num"], units, self.now)
-
-
-def _check_types(entry: Mapping[str, Any], types: Mapping[str, tuple[type, ...]], field: str) -> None:
-    if entry.keys() != types.keys():
-        wrong = ", ".join(sorted(map(str, entry.keys() ^ types.keys())))[:200]
-        raise InvalidInput(field, f"has missing or unknown fields ({wrong})", _MEND)
-    for name, allowed in types.items():
-        _check_type(entry[name], allowed, f"{field}.{name}")
-
-
-def _check_type(value: object, allowed: tuple[type, ...], field: str) -> None:
-    if not isinstance(value, allowed) or (isinstance(value, bool) and object not in allowed):
-        raise InvalidInput(field, f"is a {type(value).__name__}", _MEND)
-    if isinstance(value, int) and int in allowed and not _FIRST <= value <= _LAST:
-        raise InvalidInput(field, "is out of range", _MEND)
-    if isinstance(value, str) and "\x00" in value:
-        raise InvalidInput(field, "holds a NUL character", _MEND)
-
-
-def _check_body(entry: Mapping[str, Any], field: str) -> None:
-    body = entry["body"] or {}
-    types = LINK_FIELDS if entry["op"] == "link" else BODY_FIELDS
-    if body and types is LINK_FIELDS and body.keys() != types.keys():
-        raise InvalidInput(field, "is not that of a link", _MEND)
-    for name, value in body.items():
-        if name not in types:
-            raise InvalidInput(f"{field}.{name[:60]}", "is unknown", _MEND)
-        _check_type(value, types[name], f"{field}.{name}")
-    for text in body.get("texts") or ():
-        _check_type(text, _TEXT, f"{field}.texts")
-
-
-def _check_entry(entry: Mapping[str, Any], field: str) -> None:
-    if entry["op"] not in OPS:
-        raise InvalidInput(f"{field}.op", f"{entry['op'][:40]!r} is unknown", _MEND)
-    if entry["kind"] not in KINDS:
-        raise InvalidInput(f"{field}.kind", f"{entry['kind'][:40]!r} is not a kind", _MEND)
-    _check_body(entry, f"{field}.body")
-    try:
-        json.dumps(entry, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise InvalidInput(field, "holds a lone surrogate", _MEND) from None
-
-
-def _unhex(digest: str, field: str) -> bytes:
-    try:
-        return bytes.fromhex(digest)
-    except ValueError:
-        raise InvalidInput(f"{field}.digest", "is not hexadecimal", _MEND) from None

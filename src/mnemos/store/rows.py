@@ -16,7 +16,7 @@ from mnemos.times import from_micros
 ATTRIBUTES = (
     "num id namespace seq said text kind form speaker role session_id agent_id happened_at valid_at invalid_at "
     "created_at updated_at expired_at expires_at ttl strength uses last_used_at trust version hidden metadata "
-    "key value recipe topic"
+    "key value recipe topic resting pinned salience"
 ).split()
 COLUMNS = ", ".join(ATTRIBUTES)
 """The columns of `memories`, in the order of the table."""
@@ -26,7 +26,8 @@ NO_METADATA: Mapping[str, Any] = MappingProxyType({})
 SELECT = """
 SELECT m.num, m.id, n.path, coalesce(m.text, l.text), m.kind, m.form, m.speaker, m.role, m.session_id, m.agent_id,
        m.happened_at, m.valid_at, m.invalid_at, m.created_at, m.updated_at, m.expired_at, m.strength, m.uses,
-       m.last_used_at, m.trust, m.version, m.metadata, m.key, m.value, m.recipe, m.expires_at
+       m.last_used_at, m.trust, m.version, m.metadata, m.key, m.value, m.recipe, m.expires_at, m.resting,
+       m.pinned, m.salience
 FROM {table} m JOIN namespaces n ON n.num = m.namespace LEFT JOIN log l ON l.seq = m.said
 """
 
@@ -69,6 +70,9 @@ def read_memory(connection: sqlite3.Connection, row: tuple[Any, ...], namespaces
         key=row[22],
         value=json.loads(row[23]) if row[23] else None,
         recipe=row[24],
+        resting=row[26],
+        pinned=bool(row[27]),
+        salience=row[28],
         sources=_sources(connection, row[0]) if row[0] < 0 else (),
         is_new=False,
     )
@@ -90,6 +94,12 @@ def fetch(connection: sqlite3.Connection, nums: Iterable[int], table: str = "mem
 def fetch_id(connection: sqlite3.Connection, memory_id: str) -> Stored | None:
     """The memory of an id, or None."""
     row = connection.execute(SELECT.format(table="memories") + "WHERE m.id = ?", (memory_id,)).fetchone()
+    return None if row is None else read_memory(connection, row, {})
+
+
+def fetch_num(connection: sqlite3.Connection, num: int) -> Stored | None:
+    """The memory of a number, or None."""
+    row = connection.execute(SELECT.format(table="memories") + "WHERE m.num = ?", (num,)).fetchone()
     return None if row is None else read_memory(connection, row, {})
 
 

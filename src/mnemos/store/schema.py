@@ -120,5 +120,113 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX jobs_one ON jobs (kind, coalesce(memory, 0)) WHERE state = 'queued';
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST,)
+SECOND = """
+-- What derivation decides about a memory, and a person may reverse.
+ALTER TABLE memories ADD COLUMN resting TEXT;         -- NULL while indexed; else why it left the index
+ALTER TABLE memories ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE memories ADD COLUMN salience REAL;        -- 0 to 1; NULL until derivation has read it
+
+-- How far each stage of derivation has read the log.
+CREATE TABLE progress (stage TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+-- Every automatic or personal decision about a memory; `detail` is JSON without words of memories.
+CREATE TABLE decisions (
+    num INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    memory INTEGER NOT NULL REFERENCES memories(num) ON DELETE CASCADE,
+    op TEXT NOT NULL,
+    policy TEXT NOT NULL,                             -- what decided; 'user' for a person
+    other INTEGER REFERENCES memories(num) ON DELETE SET NULL,
+    detail TEXT,
+    at INTEGER NOT NULL,
+    undone_at INTEGER
+) STRICT;
+CREATE INDEX decisions_memory ON decisions (memory);
+CREATE INDEX decisions_other ON decisions (other) WHERE other IS NOT NULL;
+
+-- Memories whose index rows changed without a log entry, for snapshots to follow; only the latest are kept.
+CREATE TABLE touched (tick INTEGER PRIMARY KEY AUTOINCREMENT, memory INTEGER NOT NULL) STRICT;
+
+-- Facts by hashes of what they are about; their words stand in the memory.
+CREATE TABLE facts (
+    memory INTEGER PRIMARY KEY REFERENCES memories(num) ON DELETE CASCADE,
+    namespace INTEGER NOT NULL REFERENCES namespaces(num),
+    subject INTEGER NOT NULL,
+    matter INTEGER NOT NULL,                          -- subject and relation
+    object INTEGER NOT NULL,
+    single INTEGER NOT NULL                           -- 1 where the matter has one object at a time
+) STRICT;
+CREATE INDEX facts_subject ON facts (namespace, subject);
+CREATE INDEX facts_matter ON facts (namespace, matter);
+
+-- Locality-sensitive hashes, by which near duplicates are found.
+CREATE TABLE sketches (
+    num INTEGER PRIMARY KEY,
+    namespace INTEGER NOT NULL REFERENCES namespaces(num),
+    band INTEGER NOT NULL,
+    memory INTEGER NOT NULL REFERENCES memories(num) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX sketches_band ON sketches (namespace, band);
+CREATE INDEX sketches_memory ON sketches (memory);
+
+-- People, places and things, the names that they go by, and who is mentioned where.
+CREATE TABLE entities (
+    num INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace INTEGER NOT NULL REFERENCES namespaces(num),
+    key INTEGER NOT NULL,                             -- hash of the normalised name
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    into_entity INTEGER REFERENCES entities(num) ON DELETE SET NULL
+) STRICT;
+CREATE INDEX entities_key ON entities (namespace, key);
+CREATE TABLE aliases (
+    num INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace INTEGER NOT NULL REFERENCES namespaces(num),
+    entity INTEGER NOT NULL REFERENCES entities(num) ON DELETE CASCADE,
+    key INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    undone_at INTEGER
+) STRICT;
+CREATE INDEX aliases_key ON aliases (namespace, key);
+CREATE INDEX aliases_entity ON aliases (entity);
+CREATE TABLE mentions (
+    memory INTEGER NOT NULL REFERENCES memories(num) ON DELETE CASCADE,
+    entity INTEGER NOT NULL REFERENCES entities(num) ON DELETE CASCADE,
+    PRIMARY KEY (memory, entity)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mentions_entity ON mentions (entity);
+
+-- What use has taught about the signals of a namespace: factors, by name.
+CREATE TABLE feedback (
+    namespace INTEGER PRIMARY KEY REFERENCES namespaces(num),
+    weights TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+-- What a namespace may hold at most, as `forget` was told.
+CREATE TABLE budgets (
+    namespace INTEGER PRIMARY KEY REFERENCES namespaces(num),
+    terms TEXT NOT NULL,                              -- JSON
+    at INTEGER NOT NULL
+) STRICT;
+
+-- What calls of a language model have cost.
+CREATE TABLE ledger (
+    num INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    job TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    cost REAL NOT NULL
+) STRICT;
+
+-- All that was ever said waits to be read by derivation.
+INSERT INTO jobs (kind, created_at) SELECT 'derive', max(at) FROM log WHERE op = 'add' HAVING count(*) > 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
 """In order; the position of each, counted from one, is the schema version that it leads to."""

@@ -193,6 +193,8 @@ class _Batch:
         log.append(connection, self.entries)
         connection.executemany(_INSERT, self.rows)
         write_units(connection, self.units, self.embedder, self.now)
+        if self.entries:
+            jobs.enqueue(connection, jobs.DERIVE, None, self.now)
 
 
 def _row_of_event(event: Event, seq: int, memory_id: str, namespace: int, now: int) -> tuple[Any, ...]:
@@ -204,7 +206,7 @@ def _row_of_event(event: Event, seq: int, memory_id: str, namespace: int, now: i
         *(seq, memory_id, namespace, seq, seq, None, event.kind, "text"),
         *(event.speaker, event.role, event.session_id, event.agent_id),
         *(event.happened_at, event.valid_at, event.invalid_at, now, now, None, expires_at, event.ttl),
-        *(1.0, 0, None, event.trust, 1, 0, metadata, event.key, value, None, None),
+        *(1.0, 0, None, event.trust, 1, 0, metadata, event.key, value, None, None, None, 0, None),
     )
 
 
@@ -235,3 +237,4 @@ def write_change(
     if row is None:
         raise NotFound("id", memory_id)
     put_row(connection, row)
+    jobs.enqueue(connection, jobs.DERIVE, None, now)
