@@ -61,5 +61,22 @@ class EmbedderError(MnemosError):
     """An embedder could not be loaded, or answered with something that is not a vector per text."""
 
 
+class LanguageModelError(MnemosError):
+    """A language model gave no answer that can be used. The message holds no word of a memory, and no key.
+
+    `wait` is how many seconds the endpoint asked to wait; `reachable` is False where the endpoint failed, rather than
+    this one question to it.
+    """
+
+    def __init__(self, problem: str, *, wait: float = 0.0, reachable: bool = True) -> None:
+        super().__init__(problem)
+        self.wait = wait
+        self.reachable = reachable
+
+
+class BudgetExceeded(MnemosError):
+    """A call of the language model would cost more than the store may spend; it was not made."""
+
+
 class ImportFailed(MnemosError):
     """A file to import could not be read; what was imported before the failure is kept and reported."""
