@@ -186,6 +186,7 @@ CREATE TABLE aliases (
     key INTEGER NOT NULL,
     name TEXT NOT NULL,
     policy TEXT NOT NULL,
+    decision TEXT,                                    -- the decision by which it can be undone
     at INTEGER NOT NULL,
     undone_at INTEGER
 ) STRICT;
@@ -197,6 +198,16 @@ CREATE TABLE mentions (
     PRIMARY KEY (memory, entity)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX mentions_entity ON mentions (entity);
+
+-- Where a level stands: open episodes by session, open themes, a person's profile; `key` is a hash.
+CREATE TABLE levels (
+    memory INTEGER PRIMARY KEY REFERENCES memories(num) ON DELETE CASCADE,
+    namespace INTEGER NOT NULL REFERENCES namespaces(num),
+    kind INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    open INTEGER NOT NULL
+) STRICT;
+CREATE INDEX levels_open ON levels (namespace, kind, key) WHERE open = 1;
 
 -- What use has taught about the signals of a namespace: factors, by name.
 CREATE TABLE feedback (
@@ -223,6 +234,11 @@ CREATE TABLE ledger (
     completion_tokens INTEGER NOT NULL,
     cost REAL NOT NULL
 ) STRICT;
+
+-- One queued job a kind and memory, or a kind and the part of the log that it reads.
+DROP INDEX jobs_one;
+CREATE UNIQUE INDEX jobs_one ON jobs (kind, coalesce(memory, json_extract(payload, '$.from'), 0))
+WHERE state = 'queued';
 
 -- All that was ever said waits to be read by derivation.
 INSERT INTO jobs (kind, created_at) SELECT 'derive', max(at) FROM log WHERE op = 'add' HAVING count(*) > 0;
