@@ -1,0 +1,1 @@
+"""Facts: short self-contained statements derived from turns by rules, precise rather than complete."""
