@@ -1,0 +1,94 @@
+"""Turns to statements, by a language model: the first half of Mem0's update, with every statement held to its sources."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mnemos.facts.statement import Statement
+from mnemos.llm.client import LanguageModel, Question, Spend
+from mnemos.llm.grounding import Ground
+from mnemos.llm.lines import Line, quoted
+from mnemos.llm.prompts import EXTRACT
+from mnemos.llm.reading import TooLong
+from mnemos.llm.schema import STATEMENTS, Claim, Refused, items_of, read_claim
+
+_CAPITALS = re.compile(r"\b[^\W\d_]*[A-ZÀ-ÖØ-Þ][^\W\d_]+")
+
+
+class Sourced(NamedTuple):
+    """A statement and the numbers of the memories that it comes from."""
+
+    statement: Statement
+    sources: tuple[int, ...]
+
+
+class Extraction(NamedTuple):
+    """What came of some turns; `refused` counts what the answer held that did not hold up, by reason."""
+
+    found: list[Sourced]
+    refused: Counter[str]
+
+
+def extract(model: LanguageModel, turns: Sequence[Line], before: Sequence[Line], spend: Spend) -> Extraction:
+    """The statements that a model reads in turns; `before` is what was said just before them.
+
+    Raises:
+        LanguageModelError: no usable answer.
+    """
+    try:
+        answer = model.ask(question(turns, before), spend)
+    except TooLong:
+        if len(turns) < 2:
+            raise
+        half = len(turns) // 2
+        first = extract(model, turns[:half], before, spend)
+        second = extract(model, turns[half:], [*before, *turns[:half]][-len(before) or -half :], spend)
+        return Extraction([*first.found, *second.found], first.refused + second.refused)
+    refused: Counter[str] = Counter()
+    found: dict[tuple[str, str, str], Sourced] = {}
+    for item in items_of(answer, "statements", refused):
+        try:
+            sourced = _held(read_claim(item, {line.label for line in turns}), turns, before)
+        except Refused as reason:
+            refused[str(reason)] += 1
+            continue
+        statement = sourced.statement
+        found.setdefault((statement.subject, statement.relation, statement.object), sourced)
+    return Extraction(list(found.values()), refused)
+
+
+def question(turns: Sequence[Line], before: Sequence[Line]) -> Question:
+    """What is asked about some turns."""
+    data = f"before:\n{quoted(before) or '(nothing)'}\n\nturns:\n{quoted(turns)}"
+    return Question("statements", EXTRACT, data, STATEMENTS)
+
+
+def _held(claim: Claim, turns: Sequence[Line], before: Sequence[Line]) -> Sourced:
+    """The claim as a statement, where its sources bear it out; raises Refused."""
+    cited = [line for line in turns if line.label in claim.sources]
+    around = [*before, *turns]
+    names = {name for line in around for name in _CAPITALS.findall(line.text)}
+    speakers = {line.speaker for line in around if line.speaker}
+    if not Ground(around, speakers).holds(claim.subject):
+        raise Refused("a subject of whom the turns do not speak")
+    if not Ground(cited, speakers).holds(claim.object):
+        raise Refused("an object that its sources do not name")
+    if not Ground(cited, [*names, *speakers, claim.subject, claim.object]).holds(claim.text):
+        raise Refused("a statement that its sources do not make")
+    return Sourced(_statement(claim), tuple(dict.fromkeys(line.num for line in cited)))
+
+
+def _statement(claim: Claim) -> Statement:
+    return Statement(
+        text=claim.text,
+        subject=claim.subject,
+        relation=claim.relation,
+        object=claim.object,
+        single=claim.single,
+        valid_at=claim.valid_at,
+        invalid_at=claim.invalid_at,
+        negated=claim.negated,
+    )

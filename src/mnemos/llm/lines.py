@@ -1,0 +1,62 @@
+"""Memories as a model is shown them: quoted data, each under a short label by which it can be cited."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from mnemos.records import Memory
+
+PIECE = 6_000
+"""Characters of one memory under one label; longer ones are shown in pieces."""
+
+
+class Line(NamedTuple):
+    """One memory, or a piece of a long one, under a label."""
+
+    label: str
+    num: int
+    text: str
+    speaker: str | None
+    happened_at: datetime | None
+
+
+def lines_of(memories: Iterable[tuple[int, Memory]], prefix: str) -> list[Line]:
+    """Memories by number as lines, labelled `prefix` and a count from 1."""
+    lines: list[Line] = []
+    for num, memory in memories:
+        for piece in _pieces(memory.text):
+            label = f"{prefix}{len(lines) + 1}"
+            lines.append(Line(label, num, piece, memory.speaker, memory.happened_at or memory.valid_at))
+    return lines
+
+
+def quoted(lines: Sequence[Line]) -> str:
+    """Lines as JSON, one each: nothing in a text can end its quotation, or pass for a mark of a model's own.
+
+    `<` is written as an escape, because many models take `<|…|>` in any place for a change of speaker.
+    """
+    return "\n".join(
+        json.dumps(
+            {
+                "id": line.label,
+                **({"date": f"{line.happened_at:%Y-%m-%d (%A)}"} if line.happened_at else {}),
+                **({"speaker": line.speaker} if line.speaker else {}),
+                "text": line.text,
+            },
+            ensure_ascii=False,
+        ).replace("<", "\\u003c")
+        for line in lines
+    )
+
+
+def _pieces(text: str) -> list[str]:
+    pieces = []
+    while len(text) > PIECE:
+        cut = max(text.rfind("\n", PIECE // 2, PIECE), text.rfind(". ", PIECE // 2, PIECE) + 1)
+        cut = cut if cut > 0 else PIECE
+        pieces.append(text[:cut])
+        text = text[cut:]
+    return [*pieces, text]
