@@ -17,6 +17,8 @@ from mnemos.records import KINDS
 if TYPE_CHECKING:
     from mnemos import Mnemos
 
+PATIENCE = 1.0
+"""Seconds for which a command goes on deriving from what it has written; the rest waits for the next one."""
 UNKNOWN = "unknown"
 """What `update` takes for a time that is to be forgotten."""
 
@@ -56,6 +58,7 @@ def add(call: Call, texts: tuple[str, ...], scope: dict[str, Any], at: str | Non
             idempotency_key=given["idempotency_key"],
             **scope,
         )
+        memory.maintain(seconds=PATIENCE)
     if call.as_json:
         write_json({"memories": added})
         return
@@ -90,6 +93,7 @@ def update(call: Call, id: str, text: str | None, trust: float | None, **given: 
     words = None if text is None else read_words(text)
     with call.open() as memory:
         updated = memory.update(id, text=words, **changes)
+        memory.maintain(seconds=PATIENCE)
     if call.as_json:
         write_json({"memory": updated})
     else:
