@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from mnemos.errors import ImportFailed
-from mnemos.io.reading import Item, Message, Skipped
-from mnemos.io.source import Meter
+from mnemos.io.json_stream import read_elements
+from mnemos.io.reading import Item, Message, Skipped, mapping_of
+from mnemos.io.source import Bundle, Meter
 
 READING = 0.1
 """How much of an import's progress is reading, where nothing can be added before all is read."""
@@ -25,6 +26,23 @@ class Conversation(NamedTuple):
 
     start: datetime | None
     items: list[Item]
+
+
+def read_conversations(
+    bundle: Bundle,
+    names: Iterable[str],
+    start: Callable[[Mapping[str, Any]], datetime | None],
+    read: Callable[[Mapping[str, Any], str], Iterator[Item]],
+) -> Iterator[Conversation]:
+    """Every conversation in some JSON files of an export, of which each holds a list.
+
+    `start` tells when one began; `read` gives its messages, and is told where it stands.
+    """
+    for name in names:
+        with bundle.text(name, share=READING) as text:
+            for number, value in read_elements(text, name):
+                talk = mapping_of(value)
+                yield Conversation(start(talk), list(read(talk, f"{name}, conversation {number}")))
 
 
 class _Place(NamedTuple):

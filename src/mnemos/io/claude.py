@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mnemos.io.chatgpt import BRANCH, REASONING, TOOL_CALL, UNREADABLE, conversation_files
-from mnemos.io.chronology import READING, Conversation, oldest_first
-from mnemos.io.json_stream import read_elements
+from mnemos.io.chronology import oldest_first, read_conversations
 from mnemos.io.reading import BAD_TIME, NO_TEXT, Item, Message, Options, Skipped, from_iso, list_of, mapping_of, text_of
 from mnemos.io.source import Bundle
 
@@ -33,16 +32,8 @@ def find(bundle: Bundle, *, asked: bool = False) -> list[str]:
 
 def read(bundle: Bundle, names: list[str], options: Options) -> Iterator[Item]:
     """The messages, and the text of attached files as documents; the oldest conversation first."""
-    yield from oldest_first(_conversations(bundle, names), bundle.meter)
-
-
-def _conversations(bundle: Bundle, names: list[str]) -> Iterator[Conversation]:
-    for name in names:
-        with bundle.text(name, share=READING) as text:
-            for number, value in read_elements(text, name):
-                talk = mapping_of(value)
-                items = list(_read_conversation(talk, f"{name}, conversation {number}"))
-                yield Conversation(from_iso(talk.get("created_at")), items)
+    found = read_conversations(bundle, names, lambda talk: from_iso(talk.get("created_at")), _read_conversation)
+    yield from oldest_first(found, bundle.meter)
 
 
 def _read_conversation(conversation: Mapping[str, Any], where: str) -> Iterator[Item]:
