@@ -240,11 +240,6 @@ DROP INDEX jobs_one;
 CREATE UNIQUE INDEX jobs_one ON jobs (kind, coalesce(memory, json_extract(payload, '$.from'), 0))
 WHERE state = 'queued';
 
--- The same work waits once; work on several memories is told apart by the first of them.
-DROP INDEX jobs_one;
-CREATE UNIQUE INDEX jobs_one ON jobs (kind, coalesce(memory, json_extract(payload, '$.from'), 0))
-WHERE state = 'queued';
-
 -- All that was ever said waits to be read by derivation.
 INSERT INTO jobs (kind, created_at) SELECT 'derive', max(at) FROM log WHERE op = 'add' HAVING count(*) > 0;
 """
