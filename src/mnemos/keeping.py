@@ -76,7 +76,7 @@ class Keeper:
         changes = embedder is not None and embedder.name != self._serving().name
         if changes or self._store.vectors_missing():
             self._store.want_vectors(self._now())
-        self._background = Background(self.maintain) if background else None
+        self._background = Background(self._maintain_gently) if background else None
 
     def _serving(self) -> Embedder:
         """The embedder whose vectors serve at this moment; a stand-in where it was not given."""
@@ -92,6 +92,10 @@ class Keeper:
         """
         self._flush_uses()
         return self._maintainer.run(self._now(), _read_seconds(seconds), progress)
+
+    def _maintain_gently(self) -> None:
+        self._flush_uses()
+        self._maintainer.run(self._now(), gentle=True)
 
     def check(self) -> list[Problem]:
         """Every disagreement between the log and what is derived from it; empty when all is well."""

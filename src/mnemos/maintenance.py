@@ -14,7 +14,7 @@ from mnemos.embed.protocol import Embedder
 from mnemos.errors import MnemosError
 from mnemos.events import read_text
 from mnemos.passages import Index
-from mnemos.pipeline import Pipeline
+from mnemos.pipeline import BATCH, GENTLE, Pipeline
 from mnemos.recall.indexing import embedded
 from mnemos.records import Memory
 from mnemos.store import jobs
@@ -65,6 +65,7 @@ class Maintainer:
         self._end: float | None = None
         self._progress: Callable[[int], None] | None = None
         self._read = 0
+        self._size = BATCH
 
     def run(self, now: int, seconds: float | None = None, progress: Callable[[int], None] | None = None) -> Maintained:
         """Do all queued work whose time has come, or as much as fits; can be stopped at any point and resumed."""
@@ -110,7 +111,7 @@ class Maintainer:
 
     def _do(self, job: Job, now: int) -> bool:
         if job.kind == jobs.DERIVE:
-            for read in self._pipeline.run(now, self._stopped):
+            for read in self._pipeline.run(now, self._stopped, self._size):
                 self._read += read
                 if self._progress is not None:
                     self._progress(self._read)

@@ -18,6 +18,8 @@ from mnemos.store.rows import fetch_id, fetch_num
 
 BATCH = 256
 """Log entries read at a time."""
+GENTLE = 16
+"""The same beside other work, which a batch keeps waiting."""
 NAME = "derive"
 """Under which the mark of how far the log has been read is kept."""
 
@@ -31,15 +33,15 @@ class Pipeline:
         self.stages = tuple(stages)
         self._again = {recipe: again for stage in self.stages for recipe, again in stage.again.items()}
 
-    def run(self, now: int, stopped: Callable[[], bool]) -> Iterator[int]:
+    def run(self, now: int, stopped: Callable[[], bool], size: int = BATCH) -> Iterator[int]:
         """Read all that is new, or until `stopped`; yields how many memories each batch had."""
-        while not stopped() and (read := self._next(now)) is not None:
+        while not stopped() and (read := self._next(now, size)) is not None:
             yield read
 
-    def _next(self, now: int) -> int | None:
+    def _next(self, now: int, size: int) -> int | None:
         """Read one batch; None where nothing is new, and the job that asked for it is taken off the table."""
         with self._db.write() as connection:
-            found = progress.unread(connection, progress.watermark(connection, NAME), BATCH)
+            found = progress.unread(connection, progress.watermark(connection, NAME), size)
             if found is None:
                 finish_kind(connection, DERIVE)
                 return None
