@@ -67,9 +67,17 @@ class Maintainer:
         self._read = 0
         self._size = BATCH
 
-    def run(self, now: int, seconds: float | None = None, progress: Callable[[int], None] | None = None) -> Maintained:
+    def run(
+        self,
+        now: int,
+        seconds: float | None = None,
+        progress: Callable[[int], None] | None = None,
+        *,
+        gentle: bool = False,
+    ) -> Maintained:
         """Do all queued work whose time has come, or as much as fits; can be stopped at any point and resumed."""
         with self._lock:
+            self._size = GENTLE if gentle else BATCH
             self._progress = progress
             self._end = None if seconds is None else time.monotonic() + seconds
             if self._wanted is not None and self._wanted.name != self._serving().name:
