@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,16 +29,45 @@ class Ranking:
     """How many memories were eligible."""
     units: NDArray[np.int64]
     terms: fusion.Terms
+    raised: NDArray[np.float64] | None = None
+    """By how many logits each was raised because it is current, where any was."""
 
     def why(self, place: int) -> dict[str, float]:
         """What each signal contributed to one hit, in logits; the values add up to the logit of its score."""
-        unit = self.units[place]
-        return {name: float(values[unit]) for name, values in self.terms.items()}
+        return {name: float(values[place]) for name, values in self.contributions.items()}
 
     @cached_property
     def contributions(self) -> dict[str, NDArray[np.float64]]:
         """The same for all hits, by signal."""
-        return {name: values[self.units].astype(np.float64) for name, values in self.terms.items()}
+        found = {name: values[self.units].astype(np.float64) for name, values in self.terms.items()}
+        return found if self.raised is None else {**found, "currency": self.raised}
+
+    @cached_property
+    def logits(self) -> NDArray[np.float64]:
+        """What each score is the probability of."""
+        summed: NDArray[np.float64] = np.sum(list(self.contributions.values()), axis=0)
+        return summed
+
+    def lifted(self, raised: NDArray[np.float64]) -> Ranking:
+        """With the first few raised by so many logits, and put in order again."""
+        if not raised.any():
+            return self
+        whole = np.zeros(len(self.nums))
+        whole[: len(raised)] = raised
+        logits = self.logits + whole
+        order = np.argsort(-logits, kind="stable")
+        return replace(self.taken(order), scores=fusion.probability(logits[order]), raised=whole[order])
+
+    def first(self, count: int) -> Ranking:
+        """Only the best few."""
+        return self if count >= len(self.nums) else self.taken(np.arange(count))
+
+    def taken(self, places: NDArray[np.int64]) -> Ranking:
+        """Only these places, in this order."""
+        raised = None if self.raised is None else self.raised[places]
+        nums, scores, part = self.nums[places], self.scores[places], self.part[places]
+        spans, units = self.spans[places], self.units[places]
+        return replace(self, nums=nums, scores=scores, part=part, spans=spans, units=units, raised=raised)
 
 
 def threshold() -> float:

@@ -75,6 +75,6 @@ def total(terms: Terms) -> NDArray[np.float32]:
     return summed
 
 
-def probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+def probability(logits: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float64]:
     """The logistic function."""
     return 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -60, 60)))

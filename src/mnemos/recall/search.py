@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 from mnemos.arguments import Request
 from mnemos.embed.protocol import Embedder
 from mnemos.passages import Index, Indexed
+from mnemos.recall import currency
 from mnemos.recall.cores import one_core
 from mnemos.recall.engine import Ranking, rank
 from mnemos.recall.live import Snapshots, View, build_view, sorted_rows
-from mnemos.recall.query import read_query
+from mnemos.recall.query import Query, rarity, read_query
+from mnemos.recall.snapshot import Snapshot
 from mnemos.records import LEVELS, Hit, Memory, Page
 from mnemos.store.conditions import Selection
 from mnemos.store.reading import UnitRow
@@ -58,7 +60,8 @@ class Searcher:
         needed = offset + limit
         looked_at = needed if view.verbatim else needed * FOLDED
         with one_core():
-            ranking = rank(view.snapshot, query, eligible=eligible, limit=looked_at)
+            ranking = rank(view.snapshot, query, eligible=eligible, limit=max(looked_at, currency.LOOK))
+            ranking = self._current(ranking, query, view.snapshot, request).first(looked_at)
         chosen = self._fold(ranking, request)[offset:needed]
         return Page(self._hits(ranking, chosen, request), total=ranking.total, offset=offset)
 
@@ -81,6 +84,23 @@ class Searcher:
                     for part, unit in enumerate(passages[row.num])
                 ]
         return build_view(rows, self._store.serving_embedder()[1])
+
+    def _current(self, ranking: Ranking, query: Query, snapshot: Snapshot, request: Request) -> Ranking:
+        """The ranking with what is current above what it replaced."""
+        nums = ranking.nums[: currency.LOOK].tolist()
+        said = self._store.said(nums, request.known_at)
+        if len(said) < len(nums):
+            return ranking
+        logits, places = ranking.logits.tolist(), ranking.units.tolist()
+        best = [
+            currency.Candidate(one.text, (one.speaker, one.role), one.since, place, logit)
+            for one, place, logit in zip((said[num] for num in nums), places, logits, strict=False)
+        ]
+        content = query.terms[query.term_weights == 1].tolist()
+        weights = dict(zip(content, rarity(snapshot.terms, content, len(snapshot.columns.num)).tolist(), strict=True))
+        replaced = self._store.superseded_among(nums) if min(nums) < 0 else []
+        pairs = [(nums.index(newer), nums.index(older)) for newer, older in replaced]
+        return ranking.lifted(currency.lifts(currency.Question(query.text, weights), best, pairs))
 
     def _fold(self, ranking: Ranking, request: Request) -> list[tuple[int, list[int]]]:
         """Places in the ranking to return, each with the memories folded into it: a derived memory and its sources

@@ -42,6 +42,15 @@ class UnitRow(NamedTuple):
     vector: bytes
 
 
+class Said(NamedTuple):
+    """Who said what, and since when it holds, in microseconds."""
+
+    text: str
+    speaker: str | None
+    role: str | None
+    since: int | None
+
+
 class State(NamedTuple):
     """Where the store stands: recall compares two of these to know what it has missed."""
 
@@ -128,6 +137,15 @@ class Reader:
         with self.db.read() as connection, _table_at(connection, known_at) as table:
             return fetch(connection, nums, table)
 
+    def said(self, nums: Sequence[int], known_at: int | None = None) -> dict[int, Said]:
+        """Who said what in these memories; less than `fetch` gives, and sooner."""
+        with self.db.read() as connection, _table_at(connection, known_at) as table:
+            query = (
+                "SELECT m.num, coalesce(m.text, l.text, ''), m.speaker, m.role, coalesce(m.valid_at, m.happened_at) "
+                f"FROM {table} m LEFT JOIN log l ON l.seq = m.said WHERE m.num IN (SELECT value FROM json_each(?))"
+            )
+            return {num: Said(*rest) for num, *rest in connection.execute(query, (json.dumps(list(nums)),))}
+
     def select(self, selection: Selection, now: int) -> list[int]:
         """The numbers of the memories that match, in reading order."""
         condition, values = where(selection, now)
@@ -164,6 +182,15 @@ class Reader:
                         found.setdefault(num, set()).add(source)
                         found.setdefault(source, set()).add(num)
         return found
+
+    def superseded_among(self, nums: Sequence[int]) -> list[tuple[int, int]]:
+        """Pairs of memories among these of which the first has superseded the second."""
+        query = (
+            "SELECT source, target FROM links WHERE relation = 'supersedes' "
+            "AND source IN (SELECT value FROM json_each(?1)) AND target IN (SELECT value FROM json_each(?1))"
+        )
+        with self.db.read() as connection:
+            return connection.execute(query, (json.dumps(list(nums)),)).fetchall()
 
     def state(self) -> State:
         """The epoch of the projections and the last entry of the log."""
