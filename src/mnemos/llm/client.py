@@ -42,6 +42,8 @@ class Usage(NamedTuple):
 
 
 Spend = Callable[[Usage], None]
+Ask = Callable[[Question], Mapping[str, Any]]
+"""Something that answers a question with JSON of its shape; raises LanguageModelError."""
 
 
 class LanguageModel:

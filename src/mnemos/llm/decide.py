@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mnemos.facts.keys import subject_key
-from mnemos.llm.client import LanguageModel, Question, Spend
+from mnemos.llm.client import Ask, Question
 from mnemos.llm.extract import Sourced
+from mnemos.llm.grounding import Ground
 from mnemos.llm.lines import Line, quoted
 from mnemos.llm.prompts import DECIDE
 from mnemos.llm.schema import DECISIONS, Op, Refused, items_of, read_choice
@@ -48,7 +49,7 @@ class Decisions(NamedTuple):
     refused: Counter[str]
 
 
-def decide(model: LanguageModel, found: Sequence[Sourced], known: Sequence[Sequence[Known]], spend: Spend) -> Decisions:
+def decide(ask: Ask, found: Sequence[Sourced], known: Sequence[Sequence[Known]]) -> Decisions:
     """What to do with each statement, beside the known facts nearest to it.
 
     A statement with nothing near it, or without a decision that holds up, is added: that closes nothing.
@@ -63,7 +64,7 @@ def decide(model: LanguageModel, found: Sequence[Sourced], known: Sequence[Seque
     refused: Counter[str] = Counter()
     chosen: dict[str, Decided] = {}
     if open_:
-        answer = model.ask(question(open_, labels), spend)
+        answer = ask(question(open_, labels))
         for item in items_of(answer, "decisions", refused):
             try:
                 choice = read_choice(item, open_, labels)
@@ -90,6 +91,12 @@ def question(asked: Mapping[str, tuple[Sourced, Sequence[Known]]], labels: Mappi
     return Question("decisions", DECIDE, "\n".join(parts), DECISIONS)
 
 
+def _says(fact: Known, new: Sourced) -> bool:
+    """Whether a fact can say the same as a statement; words decide, as they do between a statement and its sources."""
+    ground = Ground([Line("", fact.num, fact.text, None, None)])
+    return ground.holds(new.statement.object) and ground.holds(new.statement.subject)
+
+
 def _held(new: Sourced, op: Op, facts: Sequence[Known], beside: Sequence[Known]) -> tuple[int, ...]:
     """The facts of a decision that may stand; raises Refused."""
     if any(fact not in beside for fact in facts):
@@ -100,4 +107,8 @@ def _held(new: Sourced, op: Op, facts: Sequence[Known], beside: Sequence[Known])
             raise Refused("a fact about another subject")
         if len(facts) > MOST_CLOSED:
             raise Refused("too many facts closed at once")
+    elif op == "NOOP":
+        facts = [fact for fact in facts if _says(fact, new)]
+        if not facts:
+            raise Refused("a fact that says something else")
     return tuple(fact.num for fact in facts)

@@ -1,4 +1,4 @@
-"""Turns to statements, by a language model: the first half of Mem0's update, with every statement held to its sources."""
+"""Turns to statements, by a language model: the first half of Mem0's update; every statement is held to its sources."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mnemos.facts.statement import Statement
-from mnemos.llm.client import LanguageModel, Question, Spend
+from mnemos.llm.client import Ask, Question
 from mnemos.llm.grounding import Ground
 from mnemos.llm.lines import Line, quoted
 from mnemos.llm.prompts import EXTRACT
@@ -32,20 +32,20 @@ class Extraction(NamedTuple):
     refused: Counter[str]
 
 
-def extract(model: LanguageModel, turns: Sequence[Line], before: Sequence[Line], spend: Spend) -> Extraction:
+def extract(ask: Ask, turns: Sequence[Line], before: Sequence[Line]) -> Extraction:
     """The statements that a model reads in turns; `before` is what was said just before them.
 
     Raises:
         LanguageModelError: no usable answer.
     """
     try:
-        answer = model.ask(question(turns, before), spend)
+        answer = ask(question(turns, before))
     except TooLong:
         if len(turns) < 2:
             raise
         half = len(turns) // 2
-        first = extract(model, turns[:half], before, spend)
-        second = extract(model, turns[half:], [*before, *turns[:half]][-len(before) or -half :], spend)
+        first = extract(ask, turns[:half], before)
+        second = extract(ask, turns[half:], turns[:half])
         return Extraction([*first.found, *second.found], first.refused + second.refused)
     refused: Counter[str] = Counter()
     found: dict[tuple[str, str, str], Sourced] = {}

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mnemos.llm.client import LanguageModel, Question, Spend
+from mnemos.llm.client import Ask, Question
 from mnemos.llm.grounding import Ground
 from mnemos.llm.lines import Line, quoted
 from mnemos.llm.prompts import SHAPES, WRITE
@@ -27,13 +27,13 @@ class Written(NamedTuple):
         return " ".join(text for text, _ in self.sentences)
 
 
-def write(model: LanguageModel, kind: str, members: Sequence[Line], spend: Spend) -> Written:
+def write(ask: Ask, kind: str, members: Sequence[Line]) -> Written:
     """A text about members, for a level of this kind; without sentences where none of the model's held up.
 
     Raises:
         LanguageModelError: no usable answer.
     """
-    answer = model.ask(question(kind, members), spend)
+    answer = ask(question(kind, members))
     refused: Counter[str] = Counter()
     sentences: list[tuple[str, tuple[int, ...]]] = []
     speakers = {line.speaker for line in members if line.speaker}
