@@ -33,6 +33,8 @@ STEP = 1e-3
 
 _STATEMENTS = 8
 """Sentences of one memory that are compared."""
+_PART = 0.4
+"""The share of the question that a statement has to meet."""
 _NEAR = 9
 """Places among which a newer value is looked for."""
 _ANCHORS = 4
@@ -116,11 +118,12 @@ def _same_matter(question: Question, best: Sequence[Candidate]) -> Iterator[tupl
     """Pairs of places, newer first, whose statements about the question are alike."""
     begun: dict[tuple[object, ...], list[tuple[int, Statement]]] = defaultdict(list)
     for at, one in enumerate(best):
+        named = hash_words(split(one.voice[0] or ""))
         for sentence in sentences(one.text)[:_STATEMENTS]:
-            if len(sentence) > 12 * LONGEST:
+            if len(sentence) > 12 * LONGEST or sentence.endswith("?") or sentence.startswith("["):
                 continue
             said = Statement.read(sentence)
-            if 1 < len(said.words) <= LONGEST and not question.weights.keys().isdisjoint(said.keys):
+            if 1 < len(said.words) <= LONGEST and _share(question, {*said.keys, *named}) >= _PART:
                 voice = one.voice if said.personal else None
                 begun[voice, said.keys[:2]].append((at, said))
                 begun[voice, "denied", said.bare].append((at, said))
@@ -188,11 +191,15 @@ def _denied(question: Question, best: Sequence[Candidate]) -> Iterator[tuple[int
 
 def _best_sentence(question: Question, parts: Sequence[str]) -> tuple[str, float]:
     """The sentence that meets most of the question, and what share of the question's content words it holds."""
-    whole = sum(question.weights.values()) or 1.0
     best = ("", -1.0)
     for part in parts:
-        held = question.weights.keys() & set(hash_words(split(part)))
-        met = sum(question.weights[key] for key in held) / whole
+        met = _share(question, set(hash_words(split(part))))
         if met > best[1]:
             best = (part, met)
     return best
+
+
+def _share(question: Question, held: set[int]) -> float:
+    """The share of the question's content words, weighted by rarity, that are among some stems."""
+    whole = sum(question.weights.values())
+    return sum(question.weights[key] for key in question.weights.keys() & held) / whole if whole else 0.0
