@@ -104,9 +104,9 @@ class Batch:
         self.touch(nums)
         return nums
 
-    def reword(self, num: int, text: str) -> None:
-        """Give a derived memory new words, and show it."""
-        reword(self.connection, num, text, self.index, self.now)
+    def reword(self, num: int, text: str, metadata: Mapping[str, Any] | None = None) -> None:
+        """Give a derived memory new words (and metadata, where given), and show it."""
+        reword(self.connection, num, text, self.index, self.now, metadata)
 
     def derive_again(self, nums: Sequence[int]) -> None:
         """Hide derived memories and all that is derived from them until they are derived again."""

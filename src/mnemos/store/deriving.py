@@ -78,11 +78,19 @@ class DerivedWriter:
             reword(connection, num, text, index, now)
 
 
-def reword(connection: sqlite3.Connection, num: int, text: str, index: Index, now: int) -> None:
-    """Give a derived memory new words, and show it; what is derived from it is derived again."""
+def reword(
+    connection: sqlite3.Connection,
+    num: int,
+    text: str,
+    index: Index,
+    now: int,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Give a derived memory new words (and metadata), and show it; what is derived from it is derived again."""
     connection.execute(
-        "UPDATE memories SET text = ?, hidden = 0, updated_at = ?, version = version + 1 WHERE num = ?",
-        (text, now, num),
+        "UPDATE memories SET text = ?, metadata = coalesce(?, metadata), hidden = 0, updated_at = ?, "
+        "version = version + 1 WHERE num = ?",
+        (text, None if metadata is None else dump_json(metadata, "metadata"), now, num),
     )
     speaker, happened_at = connection.execute(
         "SELECT speaker, happened_at FROM memories WHERE num = ?", (num,)
