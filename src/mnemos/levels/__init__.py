@@ -1,0 +1,1 @@
+"""Turn, episode, theme, profile: how memories are organised, extractive and incremental, without a model."""

@@ -1,0 +1,68 @@
+"""Episodes: turns of one session that belong together, told by their most central sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mnemos.levels import segment
+from mnemos.levels.central import Voice, central
+from mnemos.levels.segment import Said
+from mnemos.levels.sentences import content, prose
+from mnemos.levels.vectors import embed
+from mnemos.records import Memory
+from mnemos.times import to_micros
+
+SENTENCES = 4
+"""Sentences that tell an episode."""
+ASSISTANTS = frozenset({"assistant", "tool", "system"})
+"""Roles that answer; what people say themselves counts more."""
+_BEGINNING = 1_200
+"""Characters of a turn that tell what it is about."""
+
+
+def divided(turns: Sequence[Memory], known: int = 0) -> Iterator[Sequence[Memory]]:
+    """The episodes that some turns of one session fall into, in order; the last may still go on.
+
+    The first `known` turns have been looked at before, when each was the last, and begin an episode.
+    """
+    said = [_said(turn) for turn in turns]
+    vectors = embed([prose(turn.text[:_BEGINNING]) for turn in turns])
+    start = 0
+    for count in range(known + 1, len(turns) + 1):
+        ended = segment.cut(said[start:count], vectors[start:count])
+        if ended:
+            yield turns[start : start + ended]
+            start += ended
+    yield turns[start:]
+
+
+def told(turns: Sequence[Memory]) -> str | None:
+    """What an episode says: its most central sentences, a line a turn, each with its speaker; None for nothing."""
+    voices = [Voice(turn.text, name_of(turn), turn.role not in ASSISTANTS) for turn in turns]
+    lines: list[str] = []
+    place = -1
+    for line in central(voices, embed, SENTENCES):
+        if line.place == place:
+            lines[-1] += f" {line.text}"
+        else:
+            lines.append(f"{line.speaker}: {line.text}" if line.speaker else line.text)
+        place = line.place
+    return "\n".join(lines) or None
+
+
+def name_of(memory: Memory) -> str:
+    """Who said it, as far as it is known."""
+    return memory.speaker or memory.role or ""
+
+
+def _said(turn: Memory) -> Said:
+    return Said(
+        words=frozenset(content(prose(turn.text[:_BEGINNING]))),
+        speaker=name_of(turn),
+        role=turn.role or "",
+        at=None if turn.happened_at is None else to_micros(turn.happened_at),
+        greets=segment.greets(turn.text),
+    )
+
+
+__all__ = ("ASSISTANTS", "SENTENCES", "divided", "name_of", "told")

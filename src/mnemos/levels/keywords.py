@@ -1,0 +1,42 @@
+"""What some texts are about, in a few of their own words."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from mnemos.levels.sentences import content, prose
+
+Weigh = Callable[[Sequence[str]], Sequence[float]]
+"""How much a word tells, by how rare it is."""
+
+_WORD = re.compile(r"[^\W\d_]{3,}(?:[-'’][^\W\d_]{2,})*|[\u0e00-\u9fff\uac00-\ud7ff]{2,}")
+
+
+def keywords(texts: Sequence[str], weigh: Weigh, count: int = 4) -> list[str]:
+    """The words that most of the texts have in common and that tell most, as they are written most often."""
+    shared: Counter[str] = Counter()
+    forms: dict[str, Counter[str]] = {}
+    for text in texts:
+        words = [(_stem(told[0]), written) for written in _WORD.findall(prose(text)) if (told := content(written))]
+        shared.update({stem for stem, _ in words})
+        for stem, written in words:
+            forms.setdefault(stem, Counter())[written] += 1
+    often = [stem for stem, texts_with in shared.items() if texts_with > 1 or len(texts) == 1]
+    if not often:
+        return []
+    weights = dict(zip(often, weigh([forms[stem].most_common(1)[0][0] for stem in often]), strict=True))
+    best = sorted(often, key=lambda stem: (-shared[stem] * weights[stem] ** 2, stem))[:count]
+    return [_form(forms[stem]) for stem in best]
+
+
+def _stem(word: str) -> str:
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def _form(forms: Counter[str]) -> str:
+    """How a word is written most often; a name keeps its capital."""
+    return forms.most_common(1)[0][0]
