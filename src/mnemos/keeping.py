@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from mnemos.aio import in_thread
 from mnemos.arguments import read_callable, read_clock, read_flag
@@ -24,7 +24,8 @@ from mnemos.io.jsonl import export_file as export_to
 from mnemos.maintenance import Background, Deriver, Maintained, Maintainer
 from mnemos.namespaces import Scope, read_scope
 from mnemos.operations import default_stages
-from mnemos.pipeline import Pipeline
+from mnemos.passages import Index
+from mnemos.pipeline import NAME, Pipeline
 from mnemos.recall.analyze import ANALYZER
 from mnemos.recall.indexing import Indexer
 from mnemos.recall.search import Searcher
@@ -33,6 +34,10 @@ from mnemos.store.checking import Problem
 from mnemos.store.erasing import Erasure
 from mnemos.store.sqlite import SqliteStore
 from mnemos.times import Zone, from_micros, read_zone, to_micros, utc_now
+
+if TYPE_CHECKING:
+    from mnemos.llm import LanguageModel
+    from mnemos.llm.work import LanguageWork
 
 
 class Keeper:
@@ -49,6 +54,7 @@ class Keeper:
         background: bool = False,
         derivers: Mapping[str, Deriver] | None = None,
         stages: Sequence[Stage] | None = None,
+        llm: LanguageModel | None = None,
     ) -> None:
         file = _read_path(path)
         if embedder is not None and not isinstance(embedder, Embedder):
@@ -67,8 +73,15 @@ class Keeper:
         chosen = default_stages() if stages is None else stages
         self._pipeline = Pipeline(self._store.db, chosen, indexer.index_offline)
         self._searcher = Searcher(self._store, self._index, self._serving)
+        self._llm = llm
         self._maintainer = Maintainer(
-            self._store, self._index, self._serving, embedder, dict(derivers or {}), self._pipeline
+            self._store,
+            self._index,
+            self._serving,
+            embedder,
+            dict(derivers or {}),
+            self._pipeline,
+            self._language_work(indexer.index_offline),
         )
         self._uses: Counter[str] = Counter()
         if self._store.analyzer() != ANALYZER:
@@ -77,6 +90,15 @@ class Keeper:
         if changes or self._store.vectors_missing():
             self._store.want_vectors(self._now())
         self._background = Background(self._maintain_gently) if background else None
+
+    def _language_work(self, index: Index) -> LanguageWork | None:
+        if self._llm is None:
+            return None
+        if not callable(getattr(self._llm, "ask", None)):
+            raise InvalidInput("llm", f"is a {type(self._llm).__name__}", "give a mnemos.llm.LanguageModel")
+        from mnemos.llm.work import LanguageWork  # here, so that a program without a model does not pay for it
+
+        return LanguageWork(self._store.db, self._llm, index, self._pipeline.stages, NAME)
 
     def _serving(self) -> Embedder:
         """The embedder whose vectors serve at this moment; a stand-in where it was not given."""

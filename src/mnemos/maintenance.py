@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mnemos.embed.missing import MissingEmbedder
 from mnemos.embed.protocol import Embedder
@@ -20,6 +20,9 @@ from mnemos.records import Memory
 from mnemos.store import jobs
 from mnemos.store.jobs import Job
 from mnemos.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from mnemos.llm.work import LanguageWork
 
 Deriver = Callable[[Sequence[Memory]], str | None]
 """Derives the words of a memory from what is left of its sources; None where nothing is left to say."""
@@ -54,6 +57,7 @@ class Maintainer:
         wanted: Embedder | None,
         derivers: Mapping[str, Deriver],
         pipeline: Pipeline,
+        language: LanguageWork | None = None,
     ) -> None:
         self._store = store
         self._index = index
@@ -61,6 +65,7 @@ class Maintainer:
         self._wanted = wanted
         self._derivers = derivers
         self._pipeline = pipeline
+        self._language = language
         self._lock = threading.Lock()
         self._end: float | None = None
         self._progress: Callable[[int], None] | None = None
@@ -82,6 +87,8 @@ class Maintainer:
             self._end = None if seconds is None else time.monotonic() + seconds
             if self._wanted is not None and self._wanted.name != self._serving().name:
                 self._store.want_vectors(now)
+            if self._language is not None:
+                self._language.begin(now)
             self._read = done = failed = 0
             while True:
                 finished, failures, waiting = self._pass(now)
@@ -108,7 +115,7 @@ class Maintainer:
                     finished = self._do(job, now)
                 except Exception as error:  # noqa: BLE001 - derivers and embedders are other people's code
                     log.warning("%s failed and will be tried again: %s", job.kind, error)
-                    self._store.fail_job(job, str(error), now)
+                    self._fail(job, error, now)
                     failed += 1
                     continue
                 if finished and job.kind != jobs.DERIVE:
@@ -117,13 +124,21 @@ class Maintainer:
                 waiting += not finished
         return done, failed, waiting
 
+    def _fail(self, job: Job, error: Exception, now: int) -> None:
+        most = self._language.max_attempts if self._language and job.kind in jobs.LANGUAGE else jobs.MAX_ATTEMPTS
+        self._store.fail_job(job, str(error), now, getattr(error, "wait", 0.0), most)
+
     def _do(self, job: Job, now: int) -> bool:
         if job.kind == jobs.DERIVE:
             for read in self._pipeline.run(now, self._stopped, self._size):
                 self._read += read
                 if self._progress is not None:
                     self._progress(self._read)
+            if self._language is not None:
+                self._language.queue(now)
             return not self._stopped()
+        if job.kind in jobs.LANGUAGE:
+            return self._language is not None and self._language.run(job, now)
         if job.kind == jobs.REEMBED:
             embedder = self._wanted or self._serving()
             return not isinstance(embedder, MissingEmbedder) and self._embed_again(embedder)

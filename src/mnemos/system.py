@@ -33,6 +33,8 @@ from mnemos.records import LEVELS, Change, Context, Deletion, Hit, Link, Memory,
 from mnemos.store.deriving import Derivation
 from mnemos.store.reading import Stats
 from mnemos.times import TimeLike, Zone, read_optional_time, read_zone, to_micros
+from mnemos.verbs.costs import CostVerbs
+from mnemos.verbs.jobs import JobVerbs
 
 UNSET: Any = object()
 """Stands for "leave as it is" where None means "unknown"."""
@@ -44,7 +46,7 @@ CONTEXT_CANDIDATES = 100
 """Hits from which a context is composed."""
 
 
-class Mnemos(Keeper):
+class Mnemos(JobVerbs, CostVerbs, Keeper):
     """A memory in one SQLite file.
 
     Args:
@@ -56,6 +58,7 @@ class Mnemos(Keeper):
         count_tokens: counts the tokens of a text for `context`; by default the bundled tokenizer does.
         background: run `maintain()` in a thread of this process.
         derivers: by recipe, what derives a memory again when some of its sources have changed or gone.
+        llm: a `LanguageModel` that `maintain()` asks for further facts and for written levels.
 
     Raises:
         StoreError: the file is not a store, is newer, cannot be written, or is damaged.

@@ -61,6 +61,8 @@ class LanguageModel:
         price_in, price_out: price of a million tokens in and out, in any one currency; the ledger adds them up.
         budget: the most that a store may spend.
         max_answer_tokens: the most that one answer may have.
+        quiet: seconds for which a session or a level has to be left alone before the model is asked about it, so that
+            a store that grows turn by turn asks once and not once a turn.
         structured: how JSON is asked for; by default the strictest way that the endpoint takes.
         stream: read the answer as it is written, for endpoints behind proxies that close quiet connections.
         extra: further fields of the request; None takes a field out (`{"temperature": None}`).
@@ -82,6 +84,7 @@ class LanguageModel:
         price_out: float = 0.0,
         budget: Budget | None = None,
         max_answer_tokens: int = 4_000,
+        quiet: float = 0.0,
         structured: Structured | None = None,
         stream: bool = False,
         extra: Mapping[str, Any] | None = None,
@@ -89,6 +92,8 @@ class LanguageModel:
     ) -> None:
         if not isinstance(model, str) or not model.strip():
             raise InvalidInput("model", "is missing", "name the model as the endpoint knows it")
+        if quiet < 0:
+            raise InvalidInput("quiet", "is negative", "give seconds from 0")
         if price_in < 0 or price_out < 0 or max_answer_tokens < 1 or max_attempts < 1:
             raise InvalidInput(
                 "price_in, price_out, max_answer_tokens, max_attempts",
@@ -110,6 +115,7 @@ class LanguageModel:
         self.budget = budget
         self.max_attempts = max_attempts
         self.max_answer_tokens = max_answer_tokens
+        self.quiet = quiet
         self._prices = (price_in, price_out)
         self._modes = MODES if structured is None else (structured,)
         self._stream = stream

@@ -17,6 +17,7 @@ LLM_EXTRACT = "llm-extract"
 """Ask a language model what facts some turns state."""
 LLM_WRITE = "llm-write"
 """Ask a language model for the words of a level."""
+LANGUAGE = frozenset({LLM_EXTRACT, LLM_WRITE})
 MAX_ATTEMPTS = 5
 LONGEST_WAIT = 86_400.0
 """Seconds; a server that asks for a longer pause gets this one."""
@@ -32,9 +33,13 @@ class Job(NamedTuple):
     attempts: int
 
 
-def enqueue(connection: sqlite3.Connection, kind: str, memory: int | None, now: int) -> None:
-    """Queue work; the same work is queued once."""
-    connection.execute("INSERT OR IGNORE INTO jobs (kind, memory, created_at) VALUES (?, ?, ?)", (kind, memory, now))
+def enqueue(connection: sqlite3.Connection, kind: str, memory: int | None, now: int, not_before: int = 0) -> None:
+    """Queue work, for some later time where `not_before` says so; the same work is queued once."""
+    connection.execute(
+        "INSERT INTO jobs (kind, memory, not_before, created_at) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET not_before = max(not_before, excluded.not_before)",
+        (kind, memory, not_before, now),
+    )
 
 
 def enqueue_many(connection: sqlite3.Connection, kind: str, nums: Sequence[int], now: int, not_before: int = 0) -> None:
@@ -125,6 +130,13 @@ def dead(connection: sqlite3.Connection) -> list[DeadJob]:
         DeadJob(num, kind, memory, json.loads(payload), attempts, error, created_at)
         for num, kind, memory, payload, attempts, error, created_at in rows
     ]
+
+
+def ids_of(connection: sqlite3.Connection, job: DeadJob) -> list[str]:
+    """The ids of the memories that a job is about, as far as they still exist."""
+    nums = job.payload.get("nums", ()) if job.memory is None else (job.memory,)
+    rows = (connection.execute("SELECT id FROM memories WHERE num = ?", (num,)).fetchone() for num in nums)
+    return [row[0] for row in rows if row is not None]
 
 
 def revive(connection: sqlite3.Connection, num: int, now: int) -> bool:

@@ -119,10 +119,10 @@ class SqliteStore(Writer, DerivedWriter, Reader, Historian, Eraser, Checker, Por
         with self.db.write() as connection:
             jobs.finish(connection, job)
 
-    def fail_job(self, job: Job, error: str, now: int) -> None:
+    def fail_job(self, job: Job, error: str, now: int, wait: float = 0.0, most: int = jobs.MAX_ATTEMPTS) -> None:
         """Put work that failed back, later, or among the dead letters."""
         with self.db.write() as connection:
-            jobs.fail(connection, job, error, now)
+            jobs.fail(connection, job, error, now, wait, most)
 
     def backup(self, target: Path) -> int:
         """Copy the store to another file while it is in use; returns the copy's bytes."""
