@@ -34,12 +34,12 @@ _MANY = re.compile(
     r"(?:is|are|was|were) (?:friends? (?:of|with)|interested in|allergic to|afraid of|called|known as|one of|part of))\b"
 )
 _PERSONAL = re.compile(
-    r"(?:^|(?:^|(?<= ))[^A-Z\s]\S* )(?:I|You|We|My|Our|Your)(?=['’]| [a-z])|"
+    r"(?:^|(?:^|(?<= ))(?:[^A-Z\s]\S*|\S+[,;:]) )(?:I|You|We|My|Our|Your)(?=['’]| [a-z])|"
     r"\b(?:i(?=['’]| [a-z])|me|my|mine|we|us|our|ours|you|your|yours|y'all|u)\b(?! [A-Z])"
 )
 _UNCERTAIN = re.compile(
     r"\b(?:if|would|could|should|might|may|maybe|perhaps|probably|will|shall|can|cannot|must|let's|please|"
-    r"do|does|did|not|never|who|whom|why|how|said|says|think|thinks|because|but|when|while)\b|n't\b"
+    r"do|does|did|not|never|what|whom|why|how|said|says|think|thinks|because|but|when|while)\b|n't\b"
 )
 _POINTING = frozenset("it this that these those he she they there here what such so then".split())
 _number = re.compile(r"^\s*(?:\(?\d{1,6}[.):]|[-*•])\s+")
@@ -66,6 +66,8 @@ def read_frame(text: str) -> Frame | None:
     body = _clean_end(said)
     words = _word.findall(body)
     if not 3 <= len(words) <= MOST_WORDS or (_points(words[0]) and not _is_name(words[1])):
+        return None
+    if words[0] not in {"The", "the", "A", "An", "a", "an"} and words[1] in _ARTICLES | {"all", "any", "some", "each"}:
         return None
     lower = " ".join(word for word in words if not word[:1].isupper())
     if _PERSONAL.search(body) or _UNCERTAIN.search(lower) or "; " in body or re.search(r"[.!?] [A-Z]", _initials(body)):
@@ -109,10 +111,14 @@ def _object_start(words: Sequence[str]) -> tuple[int, int] | None:
         for at in reversed(found):
             if _settled(words, at):
                 return at, _after_verb(words, at)
-    for plural in (False, True):
-        for at in range(1, len(words) - 1):
-            if _is_verb(words, at, plural):
-                return at, _after_verb(words, at)
+    for at in range(1, len(words) - 1):
+        if _is_verb(words, at, plural=False):
+            return at, _after_verb(words, at)
+    for at in range(1, len(words) - 1):
+        if _is_verb(words, at, plural=True):
+            start = _after_verb(words, at)
+            if words[start - 1] == "of" or (start < len(words) and _is_name(words[start])):
+                return at, start
     return None
 
 

@@ -1,0 +1,21 @@
+"""What people did: visits, achievements, meetings, beginnings; and what they have never done."""
+
+from __future__ import annotations
+
+from mnemos.facts.rule import rule
+
+_THE = r"(?:an?|the|my|our|his|her|some|two|three|this year's|last year's)"
+
+RULES = (
+    rule(r"\b(?:went|been|travell?ed|flew|visited|drove|hiked)\b", r"(?:<S><HAVE><ADV>|<SO>) ?(?P<verb>visited|(?:went|travell?ed|flew|drove|been)(?: back)? to) (?P<o>(?-i:[A-ZÀ-Þ])[\w'’&-]*(?:,? (?:(?:of|de|the|and|in) )?(?-i:[A-ZÀ-Þ])[\w'’&-]*){0,5})", "visited", takes="place", when="at"),
+    rule(r"\bwent\b", rf"<S><ADV> went (?P<o>(?:to {_THE} [\w'&-]+(?: [\w'&-]+){{0,4}}?|(?:camping|hiking|skiing|surfing|fishing|swimming|kayaking|climbing|sailing|cycling|biking|snowboarding|diving|snorkell?ing|shopping|dancing|bowling|on {_THE} [\w'&-]+(?: [\w'&-]+){{0,2}}?)(?: (?:with|in|at) (?:my |the )?[\w'&-]+(?: (?-i:[A-Z])[\w'-]+)*)?))<END>", "went", takes="any", when="at"),
+    rule(r"\b(?:passed|failed)\b", r"(?:<S><HAVE><ADV>|<SO>) ?(?P<verb>passed|failed) (?P<o>(?:my|his|her|the|our) [\w'&/-]+(?: [\w'&/-]+){0,4}?)(?= first time\b|<MARK>| (?:and|but|so|this|last|yesterday|today|on|in|with|at|for|just|by|when)\b)", "{verb}", takes="thing", when="at"),
+    rule(r"\b(?:won|lost)\b", rf"(?:<S><HAVE><ADV>|<SO>) ?(?P<verb>won) (?P<o>(?:{_THE}|first|second|third|1st|2nd|3rd|gold|silver|bronze) [\w'&/-]+(?: [\w'&/-]+){{0,6}}?)<LONGEND>", "won", takes="phrase", when="at"),
+    rule(r"\b(?:finished|completed|launched|opened|published|released|started|founded|created|joined|attended|hosted|organi[sz]ed|built|adopted|graduated|earned|received|submitted|enrolled|finali[sz]ed|implemented|set up)\b", rf"(?:<S><HAVE><ADV>|<SO>) ?(?P<verb>finished|completed|launched|opened|published|released|started|founded|created|joined|attended|hosted|organi[sz]ed|built|received|submitted|implemented|set up) (?P<o>(?:{_THE}|(?-i:[A-Z]\w+)) ?[\w'&/.-]+(?: [\w'&/.-]+){{0,6}}?)<END>", "{verb}", takes="thing", when="at"),
+    rule(r"\b(?:started|began|taken up|took up)\b", r"<S><HAVE><ADV> (?:started|began|taken up|took up)(?: taking| doing| learning| practicing| practising| attending| going to)? (?P<o>(?:yoga|pilates|piano|guitar|violin|swimming|running|painting|pottery|ceramics|gardening|meditation|meditating|boxing|climbing|cycling|knitting|dancing|baking|cooking|photography|karate|judo|tennis|golf|chess|spanish|french|german|italian|japanese|polish|mandarin|[a-z]+ (?:classes|lessons|therapy|training))(?: (?:classes|lessons))?)\b", "started", takes="any", when="since"),
+    rule(r"\bmet\b", r"<S><HAVE><ADV> met (?:up with )?(?:my \w+,? )?<NAME>", "met", takes="name", when="at"),
+    rule(r"\bmet\b", r"<I> met (?P<o>(?:my|our) [\w'-]+(?: [\w'-]+)?)(?= (?:at|in|on|through|last|this|when|during)\b)", "met", takes="thing", when="at"),
+    rule(r"\bread|reading|finished|watched\b", r"<S>(?: have|'ve| has|<BE>)?<ADV> (?P<verb>finished reading|finished|read|reading|watched|started reading) (?P<o>(?-i:[A-Z])[\w'&:-]*(?: (?:(?:of|the|and|a|an|in|to|on|for) )*(?-i:[A-Z])[\w'&:-]*){1,7}(?: by (?-i:[A-Z])[\w.'-]*(?: (?-i:[A-Z])[\w.'-]*)*)?)", "{verb}", takes="place", when="at"),
+    rule(r"\bnever\b", r"<I>(?:'ve| have|ve) never (?:actually |really |personally |ever )*(?P<o>[a-z]+(?: [\w'&/.+-]+){1,14}?)(?=\s*(?:<MARK>)|\s+(?:but|because|so|though|although|and (?:i|i'm|i've|now|it|that|want|need)|which|that's|considering|before|until)\b)", "has never", takes="phrase", negated=True),
+    rule(r"\b(?:passed away|died|dead)\b", r"\b(?P<s>my <KIN>(?: <PERSON>)?|(?-i:[A-Z][a-z]+))(?: recently| sadly| just)* (?P<o>passed away|died)(?= (?:in|on|last|this|when|at|a|two|three|from|of|after|and|yesterday)\b|<MARK>)", "died", "{s} died", takes="any", single=True, when="at"),
+)  # fmt: skip

@@ -1,0 +1,59 @@
+"""Where people live, come from and move to, and how they are reached."""
+
+from __future__ import annotations
+
+from mnemos.facts.rule import rule
+
+_HOW = r"(?: (?:together|alone|here|right here|happily|over|out|up|down|back|just outside|near|close))?"
+_FAR = r"(?: (?:to|back to|out to|over to|up to|down to|across to))"
+
+RULES = (
+    rule(
+        r"\b(?:live|lives|living|based|reside|resides)\b",
+        rf"<S><ADV>(?: lives?| resides?|<BE><ADV> (?:living|based|residing)|(?:'ve| have|'s| has) (?:been living|lived))<ADV>{_HOW} (?:in|at) <PLACE>",
+        "lives in", takes="place", single=True, when="since",
+    ),
+    rule(
+        r"\bmoved|relocated\b",
+        rf"(?:<S><HAVE><ADV>|<SO>)<ADV> ?(?:moved|relocated)<ADV>(?: (?:house|away|in|back|home))?(?: (?:here|over))? from <PROPER>{_FAR} <PLACE>",
+        "lives in", "{s} moved to {o}", takes="place", single=True, when="since",
+    ),
+    rule(
+        r"\bmoved|relocated\b",
+        rf"<S><HAVE><ADV>(?: moved| relocated)<ADV>(?: away)?{_FAR} <PLACE>",
+        "lives in", "{s} moved to {o}", takes="place", single=True, when="since",
+    ),
+    rule(
+        r"\bmoved|relocated\b",
+        r"<S><HAVE><ADV>(?: moved| relocated)<ADV>(?: (?:here|over|away|back))? from <PLACE>",
+        "lives in", "{s} moved away from {o}", takes="place", when="until", negated=True,
+    ),
+    rule(
+        r"\bmoving|relocating\b",
+        r"<S><BE><ADV> (?:moving|relocating)(?: back| over| out| up| down)? to <PLACE>",
+        "is moving to", takes="place", when="at",
+    ),
+    rule(
+        r"\bfrom\b",
+        r"<S>(?:<BE><ADV> (?:originally )?(?:from)|<ADV> (?:come|comes|hail|hails)(?: originally)? from) <PLACE>",
+        "comes from", takes="place", single=True,
+    ),
+    rule(r"\bgrew up\b", r"<S><ADV> grew up (?:in|on) <PLACE>", "grew up in", takes="place"),
+    rule(r"\bborn\b", r"<S>(?: was| were|'s) born (?:and raised )?in <PLACE>", "was born in", takes="place", single=True),
+    rule(r"\bhometown\b", r"my hometown(?: is|'s|,)<ADV> <PLACE>", "comes from", takes="place", single=True),
+    rule(
+        r"\baddress\b",
+        r"\b(?:my|our|the)? ?(?:(?:new|home|current|postal) )*address(?: is|'s|:) (?P<o>[^;!?]*?\d[^;!?.]*[^;!?.,\s])(?=[.;!]|$)",
+        "address is", "{s}'s address is {o}", takes="any", single=True,
+    ),
+    rule(
+        r"\b(?:phone|number|mobile|cell)\b",
+        r"\bmy (?:(?:new|current) )*(?:phone|number|mobile|cell|phone number|mobile number|cell number)(?: is|'s|:)(?: now)? (?P<o>\+?\d[\d ()-]{6,18}\d)",
+        "phone number is", "{s}'s phone number is {o}", takes="any", single=True,
+    ),
+    rule(
+        r"\bemail\b",
+        r"\bmy (?:(?:new|current|work|personal) )*e-?mail(?: address)?(?: is|'s|:)(?: now)? (?P<o>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",
+        "email is", "{s}'s email is {o}", takes="any", single=True,
+    ),
+)  # fmt: skip
