@@ -1,0 +1,99 @@
+"""Facts of one matter, and the closing of one by another, in SQL."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import NamedTuple
+
+SUPERSEDES = "supersedes"
+"""The relation of the link from the newer fact to the older one."""
+
+
+class Rival(NamedTuple):
+    """A fact, as far as conflict goes. Times are microseconds."""
+
+    num: int
+    object: int
+    """A hash; equal where the facts say the same."""
+    single: bool
+    negated: bool
+    since: int | None
+    """Since when it is true, or when it was said."""
+    seq: int
+    heard_at: int
+    """When the store first heard of it."""
+    invalid_at: int | None
+    trust: float
+    text: str
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """Orders facts of one matter, oldest first; what has no time stands where it was read."""
+        return (self.heard_at if self.since is None else self.since, self.seq)
+
+
+_COLUMNS = """
+SELECT f.memory, f.object, f.single, coalesce(json_extract(m.metadata, '$.negated'), 0),
+       coalesce(m.valid_at, m.happened_at), m.seq,
+       coalesce((SELECT min(s.created_at) FROM sources x JOIN memories s ON s.num = x.source WHERE x.memory = m.num),
+                m.created_at),
+       m.invalid_at, m.trust, coalesce(m.text, l.text, '')
+FROM facts f JOIN memories m ON m.num = f.memory LEFT JOIN log l ON l.seq = m.said
+"""
+
+
+def matter_of(connection: sqlite3.Connection, num: int, limit: int) -> list[Rival]:
+    """A fact and the others of its matter, at most so many of the last, oldest first; empty where it is none."""
+    query = (
+        f"{_COLUMNS} WHERE (f.namespace, f.matter) = (SELECT namespace, matter FROM facts WHERE memory = ?1) "
+        "AND (m.hidden = 0 OR m.num = ?1) AND m.resting IS NULL ORDER BY m.seq DESC, m.num LIMIT ?2"
+    )
+    rows = connection.execute(query, (num, limit)).fetchall()
+    found = [Rival(row[0], row[1], bool(row[2]), bool(row[3]), *row[4:]) for row in rows]
+    return sorted(found, key=lambda one: (one.age, -one.num))
+
+
+def close(connection: sqlite3.Connection, num: int, at: int | None, now: int) -> None:
+    """Say when a derived fact ceased to be true; None opens it again. What was logged says itself how long it holds."""
+    connection.execute("UPDATE memories SET invalid_at = ?, updated_at = ? WHERE num = ? AND num < 0", (at, now, num))
+
+
+def join(connection: sqlite3.Connection, newer: int, older: int) -> None:
+    """Link a fact to the one that it superseded."""
+    connection.execute(
+        "INSERT OR IGNORE INTO links (source, target, relation, weight) VALUES (?, ?, ?, 1.0)",
+        (newer, older, SUPERSEDES),
+    )
+
+
+def part(connection: sqlite3.Connection, newer: int, older: int) -> None:
+    """Take the link away again."""
+    connection.execute("DELETE FROM links WHERE source = ? AND target = ? AND relation = ?", (newer, older, SUPERSEDES))
+
+
+def is_joined(connection: sqlite3.Connection, newer: int, older: int) -> bool:
+    """Whether the link is there."""
+    query = "SELECT 1 FROM links WHERE source = ? AND target = ? AND relation = ?"
+    return connection.execute(query, (newer, older, SUPERSEDES)).fetchone() is not None
+
+
+def superseded_by(connection: sqlite3.Connection, older: int) -> list[tuple[int, int | None]]:
+    """The facts that have superseded one, and since when each is true."""
+    query = (
+        "SELECT l.source, coalesce(m.valid_at, m.happened_at, m.created_at) FROM links l JOIN memories m "
+        "ON m.num = l.source WHERE l.target = ? AND l.relation = ?"
+    )
+    return connection.execute(query, (older, SUPERSEDES)).fetchall()
+
+
+def facts_of(
+    connection: sqlite3.Connection, namespaces: list[int], subject: int | None, matter: int | None
+) -> list[int]:
+    """The facts of some namespaces, of one subject or one matter where they are named; by time, then as read."""
+    query = (
+        "SELECT m.num FROM memories m LEFT JOIN facts f ON f.memory = m.num WHERE m.kind = 'fact' "
+        "AND m.namespace IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR f.subject = ?2) "
+        "AND (?3 IS NULL OR f.matter = ?3) ORDER BY coalesce(m.valid_at, m.happened_at, m.created_at), m.seq, m.num DESC"
+    )
+    return [num for (num,) in connection.execute(query, (json.dumps(namespaces), subject, matter))]
