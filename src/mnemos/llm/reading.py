@@ -50,6 +50,8 @@ def read_reply(blob: bytes) -> Reply:
 
 def read_stream(blob: bytes) -> Reply:
     """The reply in a stream of server-sent events, which has to come to its end."""
+    if not blob.strip():
+        raise Cut("the stream was cut off")
     if not blob.lstrip().startswith((b"data:", b":", b"event:")):
         return read_reply(blob)
     parts: list[str] = []
