@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SUPERSEDES = "supersedes"
 """The relation of the link from the newer fact to the older one."""
@@ -49,9 +49,18 @@ def matter_of(connection: sqlite3.Connection, num: int, limit: int) -> list[Riva
         f"{_COLUMNS} WHERE (f.namespace, f.matter) = (SELECT namespace, matter FROM facts WHERE memory = ?1) "
         "AND (m.hidden = 0 OR m.num = ?1) AND m.resting IS NULL ORDER BY m.seq DESC, m.num LIMIT ?2"
     )
-    rows = connection.execute(query, (num, limit)).fetchall()
-    found = [Rival(row[0], row[1], bool(row[2]), bool(row[3]), *row[4:]) for row in rows]
+    found = [_rival(row) for row in connection.execute(query, (num, limit))]
     return sorted(found, key=lambda one: (one.age, -one.num))
+
+
+def rival(connection: sqlite3.Connection, num: int) -> Rival | None:
+    """One fact; None where it is none, or waits to be derived again."""
+    row = connection.execute(f"{_COLUMNS} WHERE f.memory = ? AND m.hidden = 0", (num,)).fetchone()
+    return None if row is None else _rival(row)
+
+
+def _rival(row: tuple[Any, ...]) -> Rival:
+    return Rival(row[0], row[1], bool(row[2]), bool(row[3]), *row[4:])
 
 
 def close(connection: sqlite3.Connection, num: int, at: int | None, now: int) -> None:

@@ -51,20 +51,22 @@ class Resolver:
         if verdict is Verdict.PASS:
             batch.rest(newer.num, "repeat", self.policy.name, older.num)
             return False
-        self._close(batch, older, newer, until)
+        supersede(batch, older, newer, until, self.policy.name)
         if verdict is Verdict.DELETE:
             superseding.close(batch.connection, newer.num, until, batch.now)
             batch.touch([newer.num])
         return True
 
-    def _close(self, batch: Batch, older: Rival, newer: Rival, until: int) -> None:
-        connection, name = batch.connection, self.policy.name
-        superseding.close(connection, older.num, until, batch.now)
-        superseding.join(connection, newer.num, older.num)
-        batch.decide(older.num, SUPERSEDED, name, newer.num, {"until": until, "was_until": older.invalid_at})
-        batch.decide(newer.num, SUPERSEDES, name, older.num)
-        batch.touch([older.num, newer.num])
-        batch.derive_again(derived_from(connection, older.num))
+
+def supersede(batch: Batch, older: Rival, newer: Rival, until: int, policy: str) -> None:
+    """Close a fact in time, by a newer one, in a way that `undo` reverses."""
+    connection = batch.connection
+    superseding.close(connection, older.num, until, batch.now)
+    superseding.join(connection, newer.num, older.num)
+    batch.decide(older.num, SUPERSEDED, policy, newer.num, {"until": until, "was_until": older.invalid_at})
+    batch.decide(newer.num, SUPERSEDES, policy, older.num)
+    batch.touch([older.num, newer.num])
+    batch.derive_again(derived_from(connection, older.num))
 
 
 resolve = Resolver()
