@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from mnemos.facts.stage import FactStage
+from mnemos.levels.stage import LevelStage
 from mnemos.stages import Stage
+from mnemos.update.conflict import resolve
 
 
 def default_stages() -> tuple[Stage, ...]:
     """Gate, entities, facts, levels."""
-    return ()
+    return (FactStage(resolve), LevelStage())

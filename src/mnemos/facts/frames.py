@@ -41,6 +41,7 @@ _UNCERTAIN = re.compile(
     r"\b(?:if|would|could|should|might|may|maybe|perhaps|probably|will|shall|can|cannot|must|let's|please|"
     r"do|does|did|not|never|what|whom|why|how|said|says|think|thinks|because|but|when|while)\b|n't\b"
 )
+_ASKING = frozenset("who what which where when why how whose".split())
 _POINTING = frozenset("it this that these those he she they there here what such so then".split())
 _number = re.compile(r"^\s*(?:\(?\d{1,6}[.):]|[-*•])\s+")
 _word = re.compile(r"\S+")
@@ -67,10 +68,14 @@ def read_frame(text: str) -> Frame | None:
     words = _word.findall(body)
     if not 3 <= len(words) <= MOST_WORDS or (_points(words[0]) and not _is_name(words[1])):
         return None
-    if words[0] not in {"The", "the", "A", "An", "a", "an"} and words[1] in _ARTICLES | {"all", "any", "some", "each"}:
+    if words[0] not in {"The", "the", "A", "An", "a", "an"} and (
+        words[1] in {"all", "any", "some", "each"} or (words[1] in _ARTICLES and not _is_name("".join(words[2:3])))
+    ):
         return None
     lower = " ".join(word for word in words if not word[:1].isupper())
     if _PERSONAL.search(body) or _UNCERTAIN.search(lower) or "; " in body or re.search(r"[.!?] [A-Z]", _initials(body)):
+        return None
+    if words[0].lower() in _ASKING and not _is_name(words[1]):
         return None
     place = _object_start(words)
     if place is None or place[1] >= len(words):

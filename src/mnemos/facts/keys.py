@@ -8,6 +8,8 @@ from typing import NamedTuple
 from mnemos.recall.words import fold, split
 
 _ARTICLES = frozenset({"a", "an", "the", "some"})
+_DENIALS = frozenset({"no", "not", "never", "longer"})
+"""A denial is about the same matter as what it denies."""
 _VERBS = {
     form: verb
     for verb, forms in {
@@ -50,7 +52,8 @@ def plain(text: str, *, verbs: bool = False) -> str:
     """Words in lower case without articles and punctuation; with `verbs`, of any tense in the same form."""
     words = split(text)
     if verbs:
-        words = [_VERBS.get(word, word) for word in words]
+        words = [_VERBS.get(word, word) for word in words if word not in _DENIALS]
+        words = words[1:] if len(words) > 1 and words[0] == "do" else words
     kept = [word for word in words if word not in _ARTICLES]
     return " ".join(kept or words) or fold(text).strip()
 

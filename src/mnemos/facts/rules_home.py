@@ -26,7 +26,7 @@ RULES = (
     rule(
         r"\bmoved|relocated\b",
         r"<S><HAVE><ADV>(?: moved| relocated)<ADV>(?: (?:here|over|away|back))? from <PLACE>",
-        "lives in", "{s} moved away from {o}", takes="place", when="until", negated=True,
+        "no longer lives in", "{s} moved away from {o}", takes="place", when="until", negated=True,
     ),
     rule(
         r"\bmoving|relocating\b",

@@ -54,12 +54,12 @@ RULES = (
     rule(
         r"\b(?:quit|left|leave|lost|resigned|fired|laid off)\b",
         r"(?:<S><HAVE><ADV>|<SO>) ?(?:quit|left|lost|resigned from)(?: my| the| his| her)? (?:(?:old|day|full[- ]time|part[- ]time) )?(?:job|position|role|post) as (?P<o>(?:an? |the )?(?:[\w'-]+ ){0,3}?(?P<job>[\w-]+))(?= (?:at|for|in|with|on|and|from|to|yesterday|last|this)\b|<MARK>)",
-        "works as", "{s} no longer works as {o}", takes="any", when="until", negated=True, check=_work,
+        "no longer works as", takes="any", when="until", negated=True, check=_work,
     ),
     rule(
         r"\b(?:quit|left|lost|resigned|fired|laid off|let go)\b",
         r"(?:<S><HAVE><ADV>|<SO>) ?(?:(?:quit|left|lost) (?:my |the |his |her )?(?:old |day )?(?:job|position|role)(?: at| with)|resigned from|(?:was|were|got|been) (?:fired|laid off|let go) (?:from|by)|no longer works? (?:at|for)|stopped working (?:at|for)) <PLACE>",
-        "works at", "{s} no longer works at {o}", takes="place", when="until", negated=True,
+        "no longer works at", takes="place", when="until", negated=True,
     ),
     rule(
         r"\b(?:quit|lost)\b",

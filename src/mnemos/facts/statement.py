@@ -13,7 +13,7 @@ class Statement:
     """Readable without its turn: names for "I", dates for "yesterday". `Ana lives in Porto`."""
     subject: str
     relation: str
-    """What is said of the subject, without the object and in the present: `lives in`."""
+    """What is said of the subject, without the object: `lives in`, `no longer works at`."""
     object: str
     single: bool = False
     """Whether the subject has one object of this relation at a time: a new one ends the one before."""

@@ -1,0 +1,172 @@
+"""Facts as a stage of derivation: read from new memories, repeats merged, contradictions handed on.
+
+A repeat of a fact that still holds becomes another source of it, and makes it stronger, so that one fact is one
+memory. A fact that was closed and is said again is a new one: A, then B, then A are three. What contradicts an older
+fact is for the update operation, which is called with each fact that was written or merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from mnemos.facts.extract import extract
+from mnemos.facts.keys import Keys, keys
+from mnemos.facts.statement import Statement
+from mnemos.stages import Again, Batch
+from mnemos.store import facts as table
+from mnemos.store.deriving import Derivation
+from mnemos.store.facts import Row, Same
+from mnemos.store.rows import Stored
+from mnemos.times import to_micros
+
+RECIPE = "facts"
+MERGE = "merge"
+"""The decision on a fact that one more memory states it; `other` is that memory."""
+BEFORE = 6
+"""Turns before one that are looked at for names that it goes on using."""
+HEARSAY = 0.9
+"""How far what is said of another is trusted, beside what people say of themselves."""
+_APART = 2 * 86_400_000_000
+"""Microseconds between two times of one thing that happened; further apart, it happened twice."""
+
+Resolve = Callable[[Batch, int], None]
+"""Settles what a new or merged fact means for the others of its matter."""
+
+
+class FactStage:
+    """Writes the facts of new memories."""
+
+    name = "facts"
+
+    def __init__(self, resolve: Resolve | None = None) -> None:
+        self._resolve = resolve
+
+    @property
+    def again(self) -> Mapping[str, Again]:
+        """A fact stays while one of its sources states it."""
+        return {RECIPE: self._again}
+
+    def take(self, batch: Batch) -> None:
+        """Read every memory that the gate has kept."""
+        for stored in batch.kept:
+            if stored.memory.kind == "fact":
+                self._note_own(batch, stored)
+            elif stored.memory.recipe is None:
+                for statement in statements_of(batch, stored):
+                    self.remember(batch, statement, stored)
+
+    def remember(self, batch: Batch, statement: Statement, source: Stored, recipe: str = RECIPE) -> int:
+        """Write a fact that a memory states, or merge it into the one that says it already; returns its number."""
+        namespace, number = batch.namespace(source.num), keys(statement.subject, statement.relation, statement.object)
+        known = [
+            one
+            for one in table.same(batch.connection, namespace, number.matter, number.object)
+            if one.negated == statement.negated
+        ]
+        for one in known:
+            if one.memory == source.num or table.is_source(batch.connection, one.memory, source.num):
+                return one.memory
+        heard = source.memory.happened_at
+        said_at = batch.now if heard is None else to_micros(heard)
+        for one in known:
+            if _still_says(one, statement, said_at) and not batch.was_undone(one.memory, MERGE, source.num):
+                self._merge(batch, one, statement, source)
+                return one.memory
+        num = batch.derive(_derivation(statement, source, number, recipe))
+        table.write(batch.connection, num, Row(namespace, *number, statement.single))
+        self._settle(batch, num)
+        return num
+
+    def unmerge(self, batch: Batch, fact: int, source: int) -> None:
+        """Undo a merge: the fact loses this source, which gets a fact of its own."""
+        stored = batch.fetch(source)
+        row = table.read(batch.connection, fact)
+        table.drop_source(batch.connection, fact, source, batch.now)
+        batch.touch([fact])
+        if stored is None or row is None:
+            return
+        for statement in statements_of(batch, stored):
+            if _states(statement, row):
+                self.remember(batch, statement, stored)
+
+    def _merge(self, batch: Batch, one: Same, statement: Statement, source: Stored) -> None:
+        table.add_source(batch.connection, one.memory, source.num, batch.now)
+        if one.valid_at is None and statement.valid_at is not None and one.memory < 0:
+            table.set_since(batch.connection, one.memory, statement.valid_at)
+            batch.reword(one.memory, statement.text)
+        batch.decide(one.memory, MERGE, RECIPE, source.num)
+        batch.touch([one.memory])
+        self._settle(batch, one.memory)
+
+    def _settle(self, batch: Batch, num: int) -> None:
+        if self._resolve is not None:
+            self._resolve(batch, num)
+
+    def _note_own(self, batch: Batch, stored: Stored) -> None:
+        """A fact that was added as one is not derived again: it gets its row itself."""
+        found = extract(stored.memory)
+        if not found:
+            table.remove(batch.connection, stored.num)
+            return
+        number = keys(found[0].subject, found[0].relation, found[0].object)
+        row = Row(batch.namespace(stored.num), *number, found[0].single)
+        if table.read(batch.connection, stored.num) != row:
+            table.write(batch.connection, stored.num, row)
+            self._settle(batch, stored.num)
+
+    def _again(self, batch: Batch, stored: Stored, sources: Sequence[Stored]) -> str | None:
+        row = table.read(batch.connection, stored.num)
+        if row is None:
+            return None
+        negated = bool(stored.memory.metadata.get("negated"))
+        for source in sources:
+            if source.memory.resting in {None, "forgotten", "summarised"}:
+                for statement in statements_of(batch, source):
+                    if _states(statement, row) and statement.negated == negated:
+                        return statement.text
+        return None
+
+
+def statements_of(batch: Batch, stored: Stored) -> list[Statement]:
+    """What a memory states, read with the turns right before it."""
+    before = table.turns_before(batch.connection, stored, BEFORE) if stored.memory.session_id else []
+    return extract(stored.memory, [one.memory for one in before])
+
+
+def _states(statement: Statement, row: Row) -> bool:
+    number = keys(statement.subject, statement.relation, statement.object)
+    return (number.matter, number.object) == (row.matter, row.object)
+
+
+def _still_says(one: Same, statement: Statement, said_at: int) -> bool:
+    """Whether a fact holds at the time of a repeat, and speaks of the same occasion."""
+    if one.hidden or (one.invalid_at is not None and one.invalid_at <= said_at and not statement.negated):
+        return False
+    if statement.single or one.valid_at is None or statement.valid_at is None:
+        return True
+    return abs(one.valid_at - statement.valid_at) <= _APART
+
+
+def _derivation(statement: Statement, source: Stored, number: Keys, recipe: str) -> Derivation:
+    memory = source.memory
+    words: dict[str, object] = {
+        "subject": statement.subject, "relation": statement.relation, "object": statement.object
+    }  # fmt: skip
+    if statement.negated:
+        words["negated"] = True
+    own = memory.speaker in {None, statement.subject} or statement.subject == "the user"
+    return Derivation(
+        namespace=memory.namespace,
+        kind="fact",
+        text=statement.text,
+        recipe=recipe,
+        topic=f"{number.matter:x}.{number.object:x}.{int(statement.negated)}",
+        sources=(memory.id,),
+        valid_at=statement.valid_at,
+        invalid_at=statement.invalid_at,
+        happened_at=None if memory.happened_at is None else to_micros(memory.happened_at),
+        metadata=words,
+        session_id=memory.session_id,
+        agent_id=memory.agent_id,
+        trust=memory.trust if own else memory.trust * HEARSAY,
+    )
