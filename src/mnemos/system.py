@@ -35,6 +35,7 @@ from mnemos.store.reading import Stats
 from mnemos.times import TimeLike, Zone, read_optional_time, read_zone, to_micros
 from mnemos.verbs.costs import CostVerbs
 from mnemos.verbs.jobs import JobVerbs
+from mnemos.verbs.updating import UpdateVerbs
 
 UNSET: Any = object()
 """Stands for "leave as it is" where None means "unknown"."""
@@ -46,7 +47,7 @@ CONTEXT_CANDIDATES = 100
 """Hits from which a context is composed."""
 
 
-class Mnemos(JobVerbs, CostVerbs, Keeper):
+class Mnemos(JobVerbs, CostVerbs, UpdateVerbs, Keeper):
     """A memory in one SQLite file.
 
     Args:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnemos.recall import fusion
+from mnemos.recall import fusion, taught
 from mnemos.recall.query import Query
 from mnemos.recall.signals import measure
 from mnemos.recall.snapshot import Snapshot
@@ -82,13 +83,17 @@ def rank(
     eligible: NDArray[np.bool_] | None = None,
     limit: int | None = None,
     weights: fusion.Weights | None = None,
+    factors: Mapping[str, float] | None = None,
 ) -> Ranking:
-    """The best `limit` of the eligible memories; the others still lend context to their neighbours."""
+    """The best `limit` of the eligible memories; the others still lend context to their neighbours.
+
+    `factors` is what use has taught about the signals (`recall.taught`).
+    """
     weights = weights or fusion.bundled()
     none = np.empty(0, np.int64)
     if not len(snapshot):
         return Ranking(none, np.empty(0), none.astype(np.int32), none.reshape(0, 2), 0, none, {})
-    terms = fusion.weigh(measure(snapshot, query), snapshot.machine, weights)
+    terms = taught.applied(fusion.weigh(measure(snapshot, query), snapshot.machine, weights), factors or {})
     order = fusion.total(terms)
     best = best_units(snapshot, order)
     places = _top(order[best], eligible, limit)

@@ -43,27 +43,40 @@ class Searcher:
 
     def search(self, asked: Asked, request: Request, limit: int, offset: int) -> Page[Hit]:
         """The best memories for a question, best first, and how many there are in all."""
+        needed = offset + limit
+        with one_core():
+            ranking = self._ranked(asked, request, needed)
+        if ranking is None:
+            return Page(offset=offset)
+        chosen = self._fold(ranking, request)[offset:needed]
+        return Page(self._hits(ranking, chosen, request), total=ranking.total, offset=offset)
+
+    def judge(self, asked: Asked, request: Request) -> Ranking | None:
+        """Every memory of the scope, best first, before what is current is raised; None where there is none."""
+        with one_core():
+            return self._ranked(asked, request, None)
+
+    def _ranked(self, asked: Asked, request: Request, needed: int | None) -> Ranking | None:
         now = to_micros(asked.now)
         selection = select(self._store, request)
         if not selection.namespaces:
-            return Page(offset=offset)
+            return None
         with self._store.db.read():
             view, embedder = self._view(selection), self._serving()
+            factors = self._store.factors(request.scope.namespace)
             if request.is_plain:
                 unexpired = self._store.unexpired(view.lapsed(now), now) if view.lapsed(now) else ()
                 eligible = view.eligible(request.kinds, now, unexpired)
             else:
                 eligible = view.among(self._store.select(selection, now))
         if not eligible.any():
-            return Page(offset=offset)
+            return None
         query = read_query(asked.text, now=asked.now, snapshot=view.snapshot, embedder=embedder)
-        needed = offset + limit
+        if needed is None:
+            return rank(view.snapshot, query, eligible=eligible, factors=factors)
         looked_at = needed if view.verbatim else needed * FOLDED
-        with one_core():
-            ranking = rank(view.snapshot, query, eligible=eligible, limit=max(looked_at, currency.LOOK))
-            ranking = self._current(ranking, query, view.snapshot, request).first(looked_at)
-        chosen = self._fold(ranking, request)[offset:needed]
-        return Page(self._hits(ranking, chosen, request), total=ranking.total, offset=offset)
+        ranking = rank(view.snapshot, query, eligible=eligible, limit=max(looked_at, currency.LOOK), factors=factors)
+        return self._current(ranking, query, view.snapshot, request).first(looked_at)
 
     def _view(self, selection: Selection) -> View:
         if selection.known_at is None:

@@ -14,6 +14,7 @@ from mnemos.store.checking import Checker
 from mnemos.store.database import Database, translate
 from mnemos.store.deriving import DerivedWriter
 from mnemos.store.erasing import Eraser
+from mnemos.store.feedback import Factors
 from mnemos.store.history import Historian
 from mnemos.store.jobs import Job
 from mnemos.store.meta import active_embedder, bump_epoch, embedder_num, read_meta, write_meta
@@ -25,7 +26,7 @@ _PASSAGES = "units u JOIN memories m ON m.num = u.unit >> 20 LEFT JOIN log l ON 
 _WORDS = "coalesce(substr(coalesce(m.text, l.text), u.first + 1, u.last - u.first), '')"
 
 
-class SqliteStore(Writer, DerivedWriter, Reader, Historian, Eraser, Checker, Porter):
+class SqliteStore(Writer, DerivedWriter, Reader, Historian, Factors, Eraser, Checker, Porter):
     """Everything durable. Each base class is one thing that a store does; they share the connection `db`."""
 
     def __init__(self, path: str | os.PathLike[str], *, embedder: str, dim: int, analyzer: str, now: int) -> None:

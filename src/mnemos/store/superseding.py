@@ -103,6 +103,12 @@ def facts_of(
     query = (
         "SELECT m.num FROM memories m LEFT JOIN facts f ON f.memory = m.num WHERE m.kind = 'fact' "
         "AND m.namespace IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR f.subject = ?2) "
-        "AND (?3 IS NULL OR f.matter = ?3) ORDER BY coalesce(m.valid_at, m.happened_at, m.created_at), m.seq, m.num DESC"
+        "AND (?3 IS NULL OR f.matter = ?3) "
+        "ORDER BY coalesce(m.valid_at, m.happened_at, m.created_at), m.seq, m.num DESC"
     )
     return [num for (num,) in connection.execute(query, (json.dumps(namespaces), subject, matter))]
+
+
+def wake(connection: sqlite3.Connection, num: int) -> None:
+    """Let a memory that left the index come back into it."""
+    connection.execute("UPDATE memories SET resting = NULL WHERE num = ?", (num,))

@@ -11,7 +11,7 @@ from mnemos.update.verdict import Verdict
 
 
 class KeepMeUpdated:
-    """What the older statement covers is passed over; a denial cancels what it denies, and nothing is left of either."""
+    """What the older statement covers is passed over; a denial and what it denies both go."""
 
     name = "keep-me-updated"
 

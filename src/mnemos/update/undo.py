@@ -1,0 +1,66 @@
+"""Undoing a decision, for good: derivation asks whether a person has undone it before it decides the same again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mnemos.stages import Batch
+from mnemos.store import decisions, superseding
+from mnemos.store.decisions import Decision
+from mnemos.store.deriving import derived_from
+from mnemos.update.conflict import SUPERSEDED, SUPERSEDES
+
+
+def undo(batch: Batch, decision: Decision) -> bool:
+    """Reverse a decision and what followed from it; False where decisions of its sort cannot be undone."""
+    reverse = _REVERSE.get(decision.op)
+    if reverse is None:
+        return False
+    if decision.undone_at is None:
+        decisions.mark_undone(batch.connection, decision.id, batch.now)
+        reverse(batch, decision)
+    return True
+
+
+def _reopen(batch: Batch, decision: Decision) -> None:
+    """Let the older fact stand beside the newer one, until what else superseded it, if anything did."""
+    if decision.other is None:
+        return
+    older, newer = decision.memory, decision.other
+    superseding.part(batch.connection, newer, older)
+    others = [since for _, since in superseding.superseded_by(batch.connection, older) if since is not None]
+    said = decision.detail.get("was_until")
+    until = min([*others, *([said] if said is not None else [])], default=None)
+    superseding.close(batch.connection, older, until, batch.now)
+    _mark(batch, newer, SUPERSEDES, older)
+    batch.touch([older, newer])
+    batch.derive_again([*derived_from(batch.connection, older), *derived_from(batch.connection, newer)])
+
+
+def _reopen_from_newer(batch: Batch, decision: Decision) -> None:
+    if decision.other is None:
+        return
+    for made in decisions.about(batch.connection, decision.other):
+        if made.op == SUPERSEDED and made.other == decision.memory and made.undone_at is None:
+            decisions.mark_undone(batch.connection, made.id, batch.now)
+            _reopen(batch, made)
+
+
+def _mark(batch: Batch, memory: int, op: str, other: int) -> None:
+    for made in decisions.about(batch.connection, memory):
+        if made.op == op and made.other == other and made.undone_at is None:
+            decisions.mark_undone(batch.connection, made.id, batch.now)
+
+
+def _wake(batch: Batch, decision: Decision) -> None:
+    """Let a memory that left the index come back into it."""
+    superseding.wake(batch.connection, decision.memory)
+    batch.touch([decision.memory])
+
+
+_REVERSE: dict[str, Callable[[Batch, Decision], None]] = {
+    SUPERSEDED: _reopen,
+    SUPERSEDES: _reopen_from_newer,
+    "rest": _wake,
+    "forget": _wake,
+}
