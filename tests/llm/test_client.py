@@ -27,8 +27,7 @@ from llm_server import (
 
 from mnemos.errors import InvalidInput, LanguageModelError
 from mnemos.llm import LanguageModel
-from mnemos.llm.client import Question, Usage
-from mnemos.llm.reading import TooLong
+from mnemos.llm.question import Question, TooLong, Usage
 
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
 QUESTION = Question("answer", "Answer.", 'lines:\n{"id": "t1", "text": "the orchid is a secret"}', SCHEMA)

@@ -6,12 +6,13 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from mnemos.endpoint import EndpointError, JsonEndpoint
 from mnemos.errors import InvalidInput, LanguageModelError
 from mnemos.llm.budget import Budget
-from mnemos.llm.reading import Reply, TooLong, error_code, find_json, read_reply, read_stream
+from mnemos.llm.question import Question, Spend, TooLong, Usage
+from mnemos.llm.reading import Reply, error_code, find_json, read_reply, read_stream
 
 Structured = Literal["schema", "object", "text"]
 MODES: tuple[Structured, ...] = ("schema", "object", "text")
@@ -20,30 +21,6 @@ REFUSING = frozenset({400, 404, 415, 422, 501})
 """Statuses by which endpoints refuse a response format."""
 UNREACHABLE = frozenset({401, 402, 403, 404})
 """Statuses that are about the endpoint or the account, not about one question."""
-
-
-class Question(NamedTuple):
-    """What is asked: rules, quoted data, and the shape of the answer."""
-
-    name: str
-    rules: str
-    data: str
-    schema: Mapping[str, Any]
-
-
-class Usage(NamedTuple):
-    """What one call cost. `estimated` where the endpoint did not say."""
-
-    model: str
-    prompt_tokens: int
-    completion_tokens: int
-    cost: float
-    estimated: bool
-
-
-Spend = Callable[[Usage], None]
-Ask = Callable[[Question], Mapping[str, Any]]
-"""Something that answers a question with JSON of its shape; raises LanguageModelError."""
 
 
 class LanguageModel:

@@ -6,17 +6,16 @@ the statement, so that a model that was talked into it cannot close others.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mnemos.facts.keys import subject_key
-from mnemos.llm.client import Ask, Question
 from mnemos.llm.extract import Sourced
 from mnemos.llm.grounding import Ground
-from mnemos.llm.lines import Line, quoted
+from mnemos.llm.lines import Line, quoted, quoted_json
 from mnemos.llm.prompts import DECIDE
+from mnemos.llm.question import Ask, Question
 from mnemos.llm.schema import DECISIONS, Op, Refused, items_of, read_choice
 from mnemos.times import from_micros
 
@@ -87,7 +86,7 @@ def question(asked: Mapping[str, tuple[Sourced, Sequence[Known]]], labels: Mappi
         moment = from_micros(new.statement.valid_at)
         row = {"id": label, "near": [label_of[fact.num] for fact in beside], "text": new.statement.text}
         row |= {"date": f"{moment:%Y-%m-%d}"} if moment else {}
-        parts.append(json.dumps(row, ensure_ascii=False).replace("<", "\\u003c"))
+        parts.append(quoted_json(row))
     return Question("decisions", DECIDE, "\n".join(parts), DECISIONS)
 
 

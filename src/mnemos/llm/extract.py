@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mnemos.facts.statement import Statement
-from mnemos.llm.client import Ask, Question
 from mnemos.llm.grounding import Ground
 from mnemos.llm.lines import Line, quoted
 from mnemos.llm.prompts import EXTRACT
-from mnemos.llm.reading import TooLong
+from mnemos.llm.question import Ask, Question, TooLong
 from mnemos.llm.schema import STATEMENTS, Claim, Refused, items_of, read_claim
 
 _CAPITALS = re.compile(r"\b[^\W\d_]*[A-ZÀ-ÖØ-Þ][^\W\d_]+")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mnemos.records import Memory
 
+_ESCAPED = re.compile("[<\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 PIECE = 6_000
 """Characters of one memory under one label; longer ones are shown in pieces."""
 
@@ -39,17 +41,21 @@ def quoted(lines: Sequence[Line]) -> str:
     `<` is written as an escape, because many models take `<|…|>` in any place for a change of speaker.
     """
     return "\n".join(
-        json.dumps(
+        quoted_json(
             {
                 "id": line.label,
                 **({"date": f"{line.happened_at:%Y-%m-%d (%A)}"} if line.happened_at else {}),
                 **({"speaker": line.speaker} if line.speaker else {}),
                 "text": line.text,
-            },
-            ensure_ascii=False,
-        ).replace("<", "\\u003c")
+            }
+        )
         for line in lines
     )
+
+
+def quoted_json(row: Mapping[str, Any]) -> str:
+    """One line of JSON in which `<` and every character that ends a line or is not seen are escapes."""
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(row, ensure_ascii=False))
 
 
 def _pieces(text: str) -> list[str]:

@@ -12,7 +12,8 @@ from mnemos.store.database import Database
 from mnemos.store.ledger import Total
 
 if TYPE_CHECKING:
-    from mnemos.llm.client import LanguageModel, Question, Usage
+    from mnemos.llm.client import LanguageModel
+    from mnemos.llm.question import Question, Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from mnemos.endpoint import Cut, EndpointError, read_json
 from mnemos.errors import LanguageModelError
+from mnemos.llm.question import TooLong
 
 LONGEST = 400_000
 """Characters of an answer that are still read."""
@@ -20,10 +21,6 @@ CODES = frozenset(
 )
 """Error codes that are repeated in messages; anything else that a server says may quote a memory."""
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
-
-
-class TooLong(LanguageModelError):
-    """The question, or the answer, is longer than the model takes; half of it may do."""
 
 
 class Reply(NamedTuple):

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mnemos.errors import BudgetExceeded, LanguageModelError, MnemosError
+from mnemos.facts.stage import FactStage
 from mnemos.llm.client import LanguageModel
 from mnemos.llm.decide import decide
 from mnemos.llm.extract import Extraction, extract
@@ -27,6 +28,7 @@ from mnemos.store import asking, jobs, levels
 from mnemos.store.database import Database
 from mnemos.store.jobs import Job
 from mnemos.store.rows import Stored, fetch_num
+from mnemos.update.conflict import resolve
 
 BEFORE = 6
 """Earlier turns of a session that are shown beside those asked about."""
@@ -45,6 +47,7 @@ class LanguageWork:
         self._model = model
         self._index = index
         self._stages = tuple(stages)
+        self._facts = next((stage for stage in stages if isinstance(stage, FactStage)), FactStage(resolve))
         self._derived = derived
         self._resting = False
 
@@ -90,7 +93,9 @@ class LanguageWork:
     def _extract(self, job: Job, now: int) -> bool:
         with self._db.read() as connection:
             turns = asking.shown(connection, job.payload["nums"])
-            before = asking.before(connection, turns[0].num, BEFORE) if turns else []
+            if not turns:
+                return True
+            before = asking.before(connection, turns[0].num, BEFORE)
         account = Account(self._db, self._model, job.kind, now)
         lines = lines_of([(stored.num, stored.memory) for stored in turns], "t")
         earlier: Sequence[Line] = lines_of([(stored.num, stored.memory) for stored in before], "b")
@@ -101,15 +106,18 @@ class LanguageWork:
             earlier = part[-BEFORE:]
         _report(job.kind, len(read.found), read.refused)
         with self._db.read() as connection:
-            known = [known_near(Batch(connection, [], self._index, now), turns, new) for new in read.found]
+            near = Batch(connection, [], self._index, now)
+            known = [known_near(near, near.namespace(new.sources[0]), new) for new in read.found]
         decisions = decide(account.ask, read.found, known)
         _report(job.kind, len(decisions.all), decisions.refused, trusted=True)
         with self._db.write() as connection:
             if not _unchanged(connection, job, turns):
                 return False
             batch = Batch(connection, [], self._index, now)
+            by_num = {stored.num: stored for stored in turns}
             for decided in decisions.all:
-                remember(batch, decided, self._model.name)
+                sources = [by_num[num] for num in decided.new.sources]
+                remember(batch, self._facts, decided, sources, self._model.name)
             for stage in self._stages:
                 stage.take(batch)
             queue_levels(connection, now, 0)

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mnemos.llm.client import Ask, Question
 from mnemos.llm.grounding import Ground
 from mnemos.llm.lines import Line, quoted
 from mnemos.llm.prompts import SHAPES, WRITE
+from mnemos.llm.question import Ask, Question
 from mnemos.llm.schema import SENTENCES, Refused, items_of, read_sentence
 
 MOST_SENTENCES = 10
