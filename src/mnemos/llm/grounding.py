@@ -45,7 +45,7 @@ class Ground:
         """`aside` are words that may be used as well: names of who is spoken of in the lines around."""
         found: set[str] = set()
         for line in lines:
-            found.update(_words(line.text), _words(line.speaker or ""), _dates(line.happened_at))
+            found.update(_words(line.text), _words(line.speaker or ""), _dates(line.happened_at), _dates(line.until))
         for text in aside:
             found.update(_words(text))
         self._words = found

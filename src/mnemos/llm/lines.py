@@ -23,6 +23,8 @@ class Line(NamedTuple):
     text: str
     speaker: str | None
     happened_at: datetime | None
+    until: datetime | None = None
+    """When it ceased to be true."""
 
 
 def lines_of(memories: Iterable[tuple[int, Memory]], prefix: str) -> list[Line]:
@@ -31,7 +33,8 @@ def lines_of(memories: Iterable[tuple[int, Memory]], prefix: str) -> list[Line]:
     for num, memory in memories:
         for piece in _pieces(memory.text):
             label = f"{prefix}{len(lines) + 1}"
-            lines.append(Line(label, num, piece, memory.speaker, memory.happened_at or memory.valid_at))
+            began = memory.valid_at or memory.happened_at
+            lines.append(Line(label, num, piece, memory.speaker, began, memory.invalid_at))
     return lines
 
 
@@ -45,6 +48,7 @@ def quoted(lines: Sequence[Line]) -> str:
             {
                 "id": line.label,
                 **({"date": f"{line.happened_at:%Y-%m-%d (%A)}"} if line.happened_at else {}),
+                **({"no longer true since": f"{line.until:%Y-%m-%d}"} if line.until else {}),
                 **({"speaker": line.speaker} if line.speaker else {}),
                 "text": line.text,
             }

@@ -12,6 +12,7 @@ from hashlib import blake2b
 
 from mnemos.records import Memory
 from mnemos.store import asking, jobs, progress
+from mnemos.store.decisions import was_undone
 from mnemos.store.rows import Stored, fetch_num
 
 READ = "llm-extract"
@@ -21,6 +22,8 @@ LEVELS_READ = "llm-write"
 ENTRIES = 256
 TURNS = 20
 """Turns in one job."""
+WRITE = "write"
+"""The decision to let a model's words stand for a level."""
 WRITTEN = "written"
 """In a level's metadata: which model wrote its words, and which members each sentence cites."""
 
@@ -58,7 +61,7 @@ def queue_levels(connection: sqlite3.Connection, now: int, not_before: int) -> N
         return
     for num in asking.changed_levels(connection, mark):
         stored = fetch_num(connection, num)
-        if stored is not None and not is_written(stored.memory):
+        if stored is not None and not is_written(stored.memory) and not was_undone(connection, num, WRITE):
             jobs.enqueue(connection, jobs.LLM_WRITE, num, now, not_before)
     progress.advance(connection, LEVELS_READ, end)
 

@@ -19,13 +19,14 @@ from mnemos.llm.decide import decide
 from mnemos.llm.extract import Extraction, extract
 from mnemos.llm.lines import Line, lines_of
 from mnemos.llm.paying import Account
-from mnemos.llm.queueing import WRITTEN, digest, is_written, queue_levels, queue_turns
+from mnemos.llm.queueing import WRITE, WRITTEN, digest, is_written, queue_levels, queue_turns
 from mnemos.llm.remember import known_near, remember
 from mnemos.llm.write import Written, write
 from mnemos.passages import Index
 from mnemos.stages import Batch, Stage
 from mnemos.store import asking, jobs, levels
 from mnemos.store.database import Database
+from mnemos.store.decisions import was_undone
 from mnemos.store.jobs import Job
 from mnemos.store.rows import Stored, fetch_num
 from mnemos.update.conflict import resolve
@@ -127,7 +128,7 @@ class LanguageWork:
     def _write(self, job: Job, now: int) -> bool:
         with self._db.read() as connection:
             level = None if job.memory is None else fetch_num(connection, job.memory)
-            if level is None or is_written(level.memory):
+            if level is None or is_written(level.memory) or was_undone(connection, level.num, WRITE):
                 return True
             if asking.turns_waiting(connection) or asking.members_waiting(connection, level.num):
                 return False
@@ -144,7 +145,7 @@ class LanguageWork:
             batch = Batch(connection, [], self._index, now)
             metadata = {**level.memory.metadata, WRITTEN: _note(self._model.name, written, ids)}
             batch.reword(level.num, written.text, metadata)
-            batch.decide(level.num, "write", f"llm:{self._model.name}", detail={"sentences": len(written.sentences)})
+            batch.decide(level.num, WRITE, f"llm:{self._model.name}", detail={"sentences": len(written.sentences)})
             jobs.finish(connection, job)
         return True
 

@@ -58,9 +58,15 @@ def _wake(batch: Batch, decision: Decision) -> None:
     batch.touch([decision.memory])
 
 
+def _unwrite(batch: Batch, decision: Decision) -> None:
+    """Let a level that a language model wrote say again what is derived without one."""
+    batch.derive_again([decision.memory])
+
+
 _REVERSE: dict[str, Callable[[Batch, Decision], None]] = {
     SUPERSEDED: _reopen,
     SUPERSEDES: _reopen_from_newer,
     "rest": _wake,
     "forget": _wake,
+    "write": _unwrite,
 }
