@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from mnemos.recall.when import OPEN_END, OPEN_START, TimeRange, read_times, resolve_relative
+from mnemos.recall.when import OPEN_END, OPEN_START, TimeRange, read_dates, resolve_relative
 from mnemos.times import EPOCH, from_micros
 
 _DAY = 86_400_000_000
@@ -16,7 +16,10 @@ _absolute = re.compile(
     re.IGNORECASE,
 )
 _year = re.compile(r"\b(?:19|20)\d\d\b")
-_plain_weekday = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|(?:spring|summer|autumn|fall|winter)", re.I)
+_plain_weekday = re.compile(
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|(?:in )?(?:the )?(?:spring|summer|autumn|fall|winter)", re.IGNORECASE
+)
+_on = re.compile(r"\bon $", re.IGNORECASE)
 LEADING = re.compile(
     r"(?:\b(?:on|in|at|since|from|by|of|for|around|about|the|back|during|this|until|till|before|,)\s*)+$", re.I
 )
@@ -40,14 +43,16 @@ def moments(sentence: str, happened_at: datetime | None) -> list[Moment]:
         found += resolve_relative(sentence, happened_at=happened_at)
     dated = [
         time
-        for time in read_times(sentence, now=happened_at or EPOCH + timedelta(days=20_000))
-        if _absolute.search(time.phrase) and not _plain_weekday.fullmatch(time.phrase.strip())
+        for time in read_dates(sentence, happened_at=happened_at or EPOCH + timedelta(days=20_000))
+        if _absolute.search(time.phrase)
+        and (not _plain_weekday.fullmatch(time.phrase.strip()) or _on.search(sentence[: time.span[0]]))
     ]
     for time in dated:
         if happened_at is None and not _year.search(time.phrase):
             continue
         if all(time.span[1] <= other.span[0] or other.span[1] <= time.span[0] for other in found):
             found.append(time)
+    found = [time for time in found if not sentence[: time.span[0]].rstrip().endswith("ago")]
     return [_moment(time) for time in sorted(found, key=lambda time: time.span) if _bounded(time)]
 
 

@@ -43,8 +43,9 @@ RULES: tuple[Rule, ...] = (
     *rules_events.RULES,
     *rules_changes.RULES,
 )
+_unreal = re.compile(r"\b(?:if|unless|imagine|suppose|supposing|pretend|pretending|wish|wished)\b", re.IGNORECASE)
 _doubtful = re.compile(
-    r"\b(?:if|unless|whether|wish|wished|imagine|suppose|supposing|pretend|pretending|would|could|might|maybe|perhaps|"
+    r"\b(?:whether|would|could|might|maybe|perhaps|"
     r"say|says|saying|said|told|tells|asks?|asked|thinks?|thought|guess|dream(?:t|ed|s)?|hopes?|hoping|wants?|wanted|"
     r"wonder|wondering|when|once|until|before|after|as though|like if|in case|example|e\.g|let's say|joke|story|"
     r"character|lyrics|song goes|not sure|what|how|why|who|whose|claims?|believes?|apparently|supposedly|rumou?r)\b|i'd\b",
@@ -55,7 +56,7 @@ _denied = re.compile(
 )
 OF_PERSONS = frozenset(
     {"lives in", "works at", "works as", "is allergic to", "diet is", "age is", "is moving to", "marital status is",
-     "was born in", "comes from", "is married to", "is dating", "grew up in", "studies at"}
+     "was born in", "comes from", "is married to", "is dating", "had a child", "grew up in", "studies at"}
 )  # fmt: skip
 _FIRST = frozenset({"i", "we", "he", "she"})
 _BEFORE = frozenset(
@@ -63,23 +64,26 @@ _BEFORE = frozenset(
     "while as know lately recently currently personally ok okay again today tonight yesterday think course btw way "
     "believe guess just still always lol haha yep sure right anyway too general before summer winter spring".split()
 )
+_WITH = frozenset("of with to for from like than by at about on in as the a an my our his her their that".split())
 _base = re.compile(
     rf"{ADVERB} (?:like|love|enjoy|live|work|have|hate|prefer|own|drive|play|speak|study|take|adore|make|earn|go|plan|"
     r"eat|dislike|intend|come|'ve)\b",
     re.IGNORECASE,
 )
 _list = re.compile(r"(?:, [\w'-]+(?: [\w'-]+){0,2})*,? and [\w'-]+(?: [\w'-]+){0,2}(?=[.;!?)]|$)")
+_owning = re.compile(r"\b(?:my|our) ", re.IGNORECASE)
 _NEAR = 45
 """Characters between what is said and a time that goes with it."""
 
 
-def extract(memory: Memory, before: Sequence[Memory] = ()) -> list[Statement]:
+def extract(memory: Memory, before: Sequence[Memory] = (), known: Mapping[str, str] | None = None) -> list[Statement]:
     """The facts that a memory states, in order; none from a machine's turn.
 
-    `before`: the turns before it in its session. A name that one of them introduced ("my sister Rita") is known.
+    `before`: the turns before it in its session, whose names it may go on using. `known`: by name, what other people
+    are to its speaker, as facts tell: `Rita` is a `sister`.
     """
     found: dict[tuple[int, int, bool], Statement] = {}
-    for statement in _statements(memory, before):
+    for statement in _statements(memory, before, known or {}):
         number = keys(statement.subject, statement.relation, statement.object)
         found.setdefault((number.matter, number.object, statement.negated), statement)
         if len(found) == MOST:
@@ -87,19 +91,21 @@ def extract(memory: Memory, before: Sequence[Memory] = ()) -> list[Statement]:
     return list(found.values())
 
 
-def _statements(memory: Memory, before: Sequence[Memory]) -> Iterator[Statement]:
+def _statements(memory: Memory, before: Sequence[Memory], known: Mapping[str, str]) -> Iterator[Statement]:
     speaker = speaker_of(memory)
     if speaker is not None and memory.kind in {"turn", "note", "document", "fact"}:
-        scene = Scene(speaker, memory.happened_at)
+        scene = Scene(speaker, memory.happened_at, dict(known))
         for earlier in before:
             if earlier.speaker:
                 scene.names.add(earlier.speaker)
             if speaker_of(earlier) == speaker:
-                for sentence in sentences(earlier.text):
-                    scene.meet(sentence.text)
+                if _owning.search(earlier.text):
+                    for sentence in sentences(earlier.text):
+                        scene.meet(sentence.text)
         scene.people.clear()
         for sentence in sentences(memory.text):
             yield from _Reading(scene, sentence).statements()
+            scene.last = sentence.text
     yield from framed(memory)
 
 
@@ -132,14 +138,19 @@ class _Reading:
         groups = _groups(match)
         said = groups.get("s", "i")
         subject = self.scene.who(said, certain=rule.relation in OF_PERSONS)
-        if subject is None or _doubtful.search(self._clause_before(match.start())):
+        before = self.text[: match.start()]
+        if subject is None or _unreal.search(before) or _doubtful.search(_last_clause(before)):
+            return None
+        if rule.after is not None and not rule.after.search(self.scene.last):
             return None
         if "s" in match.groupdict() and match["s"] and not self._is_subject(said, match):
             return None
         obj, moment = self._object(rule, match, groups)
         if obj is None:
             return None
-        groups["o"] = obj
+        groups["o"] = obj = (
+            obj.lower() if obj.isupper() and rule.takes == "any" and obj.isalpha() and len(obj) > 4 else obj
+        )
         if moment is not None and moment.start > self._now:
             groups["planned"] = "yes"
         if rule.check is not None and not rule.check(groups):
@@ -162,11 +173,13 @@ class _Reading:
     def _is_subject(self, said: str, match: re.Match[str]) -> bool:
         """Whether the verb's subject stands here, and not the end of "the book that I" or of "with my sister"."""
         before = self.text[: match.start("s")].rstrip()
-        last = before.rpartition(" ")[2]
+        last = before.rpartition(" ")[2].lower()
         if said.lower() not in _FIRST and _base.match(self.text, match.end("s")):
             return False
-        if not before or before[-1] in ',;:.!?—–()-"' or last.lower() in _BEFORE:
+        if not before or before[-1] in ',;:.!?—–()-"' or last in _BEFORE:
             return True
+        if said.lower() not in _FIRST and not said.lower().startswith(("my ", "our ")):
+            return last not in _WITH
         return any(time.span[1] == len(before) for time in self.moments)
 
     @property
@@ -182,20 +195,6 @@ class _Reading:
             start=self.sentence.start, end=self.sentence.end, **more,  # type: ignore[arg-type]
         )  # fmt: skip
 
-    def _clause_before(self, start: int) -> str:
-        """What comes before a place, back to where the last complete clause ended."""
-        before = self.text[:start]
-        cut = max(
-            before.rfind("; "),
-            before.rfind(" but "),
-            before.rfind(" so "),
-            before.rfind(" and i "),
-            before.rfind(" - "),
-        )
-        return (
-            before if re.search(r"\b(?:if|imagine|suppose|pretend|unless)\b", before, re.I) else before[max(cut, 0) :]
-        )
-
     def _object(self, rule: Rule, match: re.Match[str], groups: Mapping[str, str]) -> tuple[str | None, Moment | None]:
         """The object, cut where a time begins, and the time that goes with the match."""
         obj = groups.get("o")
@@ -204,7 +203,7 @@ class _Reading:
         start, end = next(match.span(name) for name in ("o", "o2", "o3") if match.groupdict().get(name))
         if rule.when == "none" and rule.takes == "any":
             return (tidy(obj) if acceptable(tidy(obj), rule.takes) else None), None
-        moment = None
+        moment = leading = None
         for time in self.moments:
             if time.span[0] >= end and time.span[0] - end <= _NEAR and _joined(self.text[end : time.span[0]]):
                 moment = moment or time
@@ -212,7 +211,12 @@ class _Reading:
                 obj = LEADING.sub("", self.text[start : time.span[0]]).strip(" ,")
                 moment = time
             elif time.span[1] <= match.start() and match.start() - time.span[1] <= 4 and rule.when == "at":
-                moment = moment or time
+                before = LEADING.sub("", self.text[: time.span[0]]).rstrip()
+                leading = time if not before or before[-1] in ".,;!" or before.split()[-1].lower() in _BEFORE else None
+        moment = moment or leading
+        if moment is None and rule.after is not None:
+            earlier = moments(self.scene.last, self.scene.happened_at)
+            moment = earlier[0] if len(earlier) == 1 else None
         if rule.takes in {"taste", "phrase"} and moment is None:
             if more := _list.match(self.text, end):
                 obj += more[0] if acceptable(tidy(more[0]), rule.takes) else ""
@@ -220,6 +224,10 @@ class _Reading:
                 return None, None
         cleaned = tidy(obj)
         return (cleaned if acceptable(cleaned, rule.takes) else None), moment
+
+
+def _last_clause(before: str) -> str:
+    return re.split(r"[,;:.]|\b(?:but|so)\b| - |—|\band (?=i\b)", before)[-1]
 
 
 def _joined(between: str) -> bool:

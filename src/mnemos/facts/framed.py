@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mnemos.facts.dates import moments
-from mnemos.facts.frames import LONGEST, read_frame
+from mnemos.facts.frames import LONGEST, Frame, read_frame
 from mnemos.facts.scene import speaker_of
 from mnemos.facts.statement import Statement
 from mnemos.records import Memory
@@ -30,7 +30,7 @@ def framed(memory: Memory) -> Iterator[Statement]:
     if memory.kind != "document" and len(lines) > MOST_LINES:
         return
     frames = [(line, read_frame(line[0])) for line in lines]
-    if memory.kind == "turn" and any(frame is None or _talk.search(line[0]) for line, frame in frames):
+    if memory.kind == "turn" and not all(frame is not None and _is_stated(line[0], frame) for line, frame in frames):
         return
     for line, frame in frames:
         if frame is not None and len(line[0]) <= LONGEST:
@@ -41,6 +41,14 @@ def framed(memory: Memory) -> Iterator[Statement]:
                 text, frame.subject, frame.relation, frame.object, frame.single, valid_at,
                 start=line.start(), end=line.end(),
             )  # fmt: skip
+
+
+def _is_stated(line: str, frame: Frame) -> bool:
+    """Whether a line of a turn is a statement, and not something said in passing."""
+    said = line.strip()
+    if _talk.search(said) or frame.relation.split()[-1] in {"has", "had", "have"}:
+        return False
+    return said[-1] == "." or said.startswith("The ")
 
 
 def _by_machine(memory: Memory) -> bool:

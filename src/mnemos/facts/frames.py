@@ -73,7 +73,7 @@ def read_frame(text: str) -> Frame | None:
     ):
         return None
     lower = " ".join(word for word in words if not word[:1].isupper())
-    if _PERSONAL.search(body) or _UNCERTAIN.search(lower) or "; " in body or re.search(r"[.!?] [A-Z]", _initials(body)):
+    if _PERSONAL.search(body) or _UNCERTAIN.search(lower) or "; " in body or re.search(r"[.!?] \S", _initials(body)):
         return None
     if words[0].lower() in _ASKING and not _is_name(words[1]):
         return None

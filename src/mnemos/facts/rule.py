@@ -29,7 +29,7 @@ When = Literal["at", "since", "until", "none"]
 
 _PIECES: Mapping[str, str] = {
     "I": r"(?P<s>\b(?:i|we)(?=[ ']|m\b|ve\b|ll\b|d\b))",
-    "S": rf"(?P<s>(?:\b(?:i|we|he|she)|\b(?:my|our) {KINSHIP}(?: {PERSON})?|{PERSON})(?=[ ']|m\b|ve\b))",
+    "S": rf"(?P<s>(?:\b(?:i|we|he|she)|\b(?:my|our) {KINSHIP}(?: {PERSON})?|\b(?:mum|mom|dad)|{PERSON})(?=[ ']|m\b|ve\b))",
     "M": r"(?P<s>\bmy\b)",
     "BE": r"(?:'m| am|m\b|'re| are|'s| is)(?! not\b|n't)",
     "HAVE": r"(?: have| has|'ve|'s|ve\b)?",
@@ -78,6 +78,8 @@ class Rule:
     """The object, where the pattern does not hold it."""
     check: Callable[[Mapping[str, str]], bool] | None
     """A last look at the groups."""
+    after: re.Pattern[str] | None
+    """What the sentence before must hold."""
 
 
 def rule(
@@ -92,6 +94,7 @@ def rule(
     negated: bool = False,
     fixed: str | None = None,
     check: Callable[[Mapping[str, str]], bool] | None = None,
+    after: str | None = None,
 ) -> Rule:
     """A rule from readable parts; without `say` it says subject, relation and object."""
     return Rule(
@@ -105,4 +108,5 @@ def rule(
         negated,
         fixed,
         check,
+        None if after is None else re.compile(after, re.IGNORECASE),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mnemos.facts.rule import rule
 
 RULES = (
+    rule(r"\bfrom now on\b", r"<I>(?:'m| am|m) (?:going to|gonna) (?:start )?eat(?:ing)? (?P<o>[\w ,]+?) from now on\b", "diet is", "{s} eats {o} from now on", takes="any", single=True),
     rule(r"\ballerg", r"<S><BE><ADV> (?:also )?(?:severely |badly |highly |very |mildly |deathly |slightly |super |really )?allergic to <PHRASE>", "is allergic to"),
     rule(r"\ballerg", r"<S><GOT> (?:an?|severe|bad|some|mild)? ?(?:severe |bad |mild |serious |food )?allergy to <PHRASE>", "is allergic to"),
     rule(r"\ballerg", r"<S><GOT> (?:an? )?(?:severe |bad |mild |serious )?(?P<o>[a-z/]+(?: [a-z]+)?) allerg(?:y|ies)\b", "is allergic to"),

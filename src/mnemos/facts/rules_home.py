@@ -7,6 +7,8 @@ from mnemos.facts.rule import rule
 _HOW = r"(?: (?:together|alone|here|right here|happily|over|out|up|down|back|just outside|near|close))?"
 _FAR = r"(?: (?:to|back to|out to|over to|up to|down to|across to))"
 
+_ROAD = r"(?:street|st|road|rd|terrace|avenue|ave|lane|drive|close|court|place|square|way|gardens|crescent|row|hill)"
+
 RULES = (
     rule(
         r"\b(?:live|lives|living|based|reside|resides)\b",
@@ -45,6 +47,12 @@ RULES = (
         r"\baddress\b",
         r"\b(?:my|our|the)? ?(?:(?:new|home|current|postal) )*address(?: is|'s|:) (?P<o>[^;!?]*?\d[^;!?.]*[^;!?.,\s])(?=[.;!]|$)",
         "address is", "{s}'s address is {o}", takes="any", single=True,
+    ),
+    rule(
+        r"\d",
+        rf"^(?P<o>(?:flat [\w/]+,? )?\d+[a-z]? (?-i:[A-Z])[\w']+(?: (?-i:[A-Z])[\w']+)* {_ROAD}\b[^.;!?]*)",
+        "address is", "{s}'s address is {o}", takes="any", single=True, when="since",
+        after=r"\b(?:moved|we're in|new address|address is|we are in)\b",
     ),
     rule(
         r"\b(?:phone|number|mobile|cell)\b",

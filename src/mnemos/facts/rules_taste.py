@@ -7,6 +7,7 @@ from mnemos.facts.rule import rule
 _WHAT = r"(?:color|colour|food|dish|meal|movie|film|book|novel|author|song|band|singer|artist|place|city|country|season|sport|team|player|game|hobby|animal|show|series|restaurant|cuisine|drink|dessert|snack|fruit|flower|holiday|subject|character|genre|style|type of \w+|kind of \w+|part|album|podcast|coffee|tea|beer|wine|pizza|cocktail|memory|spot|park|beach|exercise|recipe|pastime|way to \w+|thing to \w+|[a-z]+)"
 
 RULES = (
+    rule(r"\balways\b", r"<I> always (?P<verb>want|take|choose|order|drink|use|wear|buy|pick|book|cook|carry|bring) <PHRASE>", "always {verb}s", takes="taste"),
     rule(r"\bfavou?rite|fave?\b", rf"\bmy (?:all[- ]time |absolute |personal |current )*(?:favou?rite|fave?) (?P<what>{_WHAT}(?: [a-z]+)?)(?: is|'s| are| has to be| would be| has always been)(?: definitely| probably| still| now| actually)? <PHRASE>", "favourite {what} is", "{s}'s favourite {what} is {o}", single=True),
     rule(r"\bfavou?rite|fave?\b", r"(?:^|[,;] |\band )(?P<o>(?-i:[A-Z])[\w'&-]*(?: [\w'&-]+){0,5}?)(?: is|'s)(?: also| definitely| probably| still)? my (?:all[- ]time |absolute |personal )*(?:favou?rite|fave?) (?P<what>[a-z]+(?: [a-z]+)?)(?=<MARK>)", "favourite {what} is", "{s}'s favourite {what} is {o}", single=True),
     rule(r"\b(?:love|loves|adore|adores)\b", r"<S><ADV> (?:love|loves|adore|adores)<ADV> <PHRASE>", "loves", takes="taste"),

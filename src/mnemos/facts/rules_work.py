@@ -15,7 +15,22 @@ def _work(groups: Mapping[str, str]) -> bool:
     return is_work((groups.get("job") or groups["o"]).split()[-1])
 
 
+_ROLE = (
+    r"(?:lead|manager|director|engineer|officer|analyst|assistant|teacher|nurse|developer|designer|head|coordinator)"
+)
+
 RULES = (
+    rule(
+        rf" {_ROLE} ",
+        rf"^(?P<o>[\w ]{{3,40}}? {_ROLE} (?:at|for|with) (?:the )?<PROPER>)",
+        "works as", takes="any", when="since", after=r"\b(?:got (?:the|a|that) (?:new )?(?:job|post|role)|new job|hired)\b",
+    ),
+    rule(
+        r"\bfor a living\b",
+        r"<I><ADV> (?P<verb>make|write|teach|fix|build|sell|design|drive|paint|cook|clean|train|draw|code|edit|translate|repair)"
+        r" (?P<o>[\w' -]+?) for a living\b",
+        "{verb}s for a living", "{s} {verb}s {o} for a living",
+    ),
     rule(
         r"\bwork(?:s|ing|ed)?\b",
         rf"<S><ADV>(?: works?|<BE><ADV> working|'ve been working| have been working| has been working){_AS}(?: as [\w' -]+?)?<ADV> (?:at|for) <PLACE>",

@@ -15,8 +15,11 @@ _USERS = frozenset({"user", "human", "me", "you"})
 THE_USER = "the user"
 
 _introduced = re.compile(rf"\b(?i:(?P<whose>my|our) (?P<kin>{KINSHIP}))(?:,? (?:called |named )?)(?P<name>{PERSON})")
-_aside = re.compile(rf"(?P<name>(?-i:[A-ZÀ-Þ][\w-]+)),? \(?(?P<whose>my|our) (?P<kin>{KINSHIP})\b(?!'s)", re.IGNORECASE)
-_kinship = re.compile(rf"\b(?:my|our) (?P<kin>{KINSHIP})\b(?!'s)", re.IGNORECASE)
+_aside = re.compile(
+    rf"(?P<name>(?-i:[A-ZÀ-Þ][\w-]+))(?:,? (?:my|our)| \((?:my |our )?) ?(?P<kin>{KINSHIP})\b(?!'s)", re.IGNORECASE
+)
+_kinship = re.compile(rf"\b(?:my|our) (?P<kin>{KINSHIP})\b(?!'s)|\b(?P<short>mum|mom|dad)\b(?!'s)", re.IGNORECASE)
+_owned = re.compile(rf"(?:(?:my|our) (?P<kin>{KINSHIP})(?: (?P<name>.+))?|(?P<short>mum|mom|dad))$", re.IGNORECASE)
 
 
 @dataclass
@@ -27,6 +30,8 @@ class Scene:
     happened_at: datetime | None
     known: dict[str, str] = field(default_factory=dict)
     """By name, whose what a person is, as far as this turn has said: `Rita` is a `sister`."""
+    last: str = ""
+    """The sentence before."""
     people: list[str] = field(default_factory=list)
     """Persons spoken of so far, the latest last."""
     names: set[str] = field(default_factory=set)
@@ -35,6 +40,9 @@ class Scene:
     def meet(self, sentence: str) -> list[tuple[str, str]]:
         """Note who is introduced in a sentence; returns (name, kinship) pairs."""
         met = []
+        for name in self.known:
+            if name in sentence and name not in self.people and re.search(rf"\b{re.escape(name)}\b", sentence):
+                self._mention(name)
         for found in [*_introduced.finditer(sentence), *_aside.finditer(sentence)]:
             name, kin = clean_name(found["name"]), plain_kin(found["kin"])
             if name and name != self.speaker and kin:
@@ -42,9 +50,9 @@ class Scene:
                 self.known[name] = kin
                 self._mention(name)
         for found in _kinship.finditer(sentence):
-            kin = plain_kin(found["kin"])
-            if not any(kin == other for other in self.known.values()):
-                self._mention(f"{self.speaker}'s {kin}")
+            relative = plain_kin(found["kin"] or found["short"])
+            if relative and relative not in self.known.values():
+                self._mention(f"{self.speaker}'s {relative}")
         return met
 
     def who(self, said: str, *, certain: bool) -> str | None:
@@ -57,10 +65,10 @@ class Scene:
             return self.speaker
         if low in {"he", "she"}:
             return self._meant(low)
-        if owned := re.match(rf"(?:my|our) (?P<kin>{KINSHIP})(?: (?P<name>.+))?$", said, re.IGNORECASE):
+        if owned := _owned.match(said):
             if owned["name"]:
                 return clean_name(owned["name"])
-            kin = plain_kin(owned["kin"])
+            kin = plain_kin(owned["kin"] or owned["short"])
             named = [name for name, other in self.known.items() if other == kin]
             return named[0] if len(named) == 1 else f"{self.speaker}'s {kin}"
         name = clean_name(said)
@@ -114,3 +122,9 @@ def plain_kin(kin: str) -> str:
     low = " ".join(kin.lower().split())
     words = low.split()
     return low if low in FRIENDS or words[-1] not in KIN else words[-1]
+
+
+def kin_of(relation: str) -> str | None:
+    """The kinship that a relation names: `sister is` gives `sister`; None for any other relation."""
+    kin, _, verb = relation.rpartition(" ")
+    return plain_kin(kin) if verb == "is" and plain_kin(kin) in KIN | set(FRIENDS) else None

@@ -72,12 +72,20 @@ def sentences(text: str) -> list[Sentence]:
 
 def _sentence(text: str, start: int, end: int) -> Sentence | None:
     said = _spaces.sub(" ", text[start:end].replace("’", "'").replace("‘", "'")).strip()
-    said = _bullet.sub("", said)
+    said = _calm(_bullet.sub("", said))
     if "?" in said:
         said = _before_question(said)
     if len(said) < 4 or len(said) > LONGEST_SENTENCE or not any(c.isalpha() for c in said):
         return None
     return Sentence(said, start, end)
+
+
+def _calm(said: str) -> str:
+    """What is shouted, in lower case."""
+    letters = [c for c in said if c.isalpha()]
+    if len(said.split()) > 2 and sum(c.isupper() for c in letters) > 0.6 * len(letters):
+        return said.lower()
+    return said
 
 
 def _before_question(said: str) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from mnemos.facts.extract import extract
-from mnemos.facts.keys import Keys, keys
+from mnemos.facts.keys import Keys, keys, subject_key
+from mnemos.facts.scene import kin_of, speaker_of
 from mnemos.facts.statement import Statement
 from mnemos.stages import Again, Batch
 from mnemos.store import facts as table
@@ -24,6 +25,8 @@ MERGE = "merge"
 """The decision on a fact that one more memory states it; `other` is that memory."""
 BEFORE = 6
 """Turns before one that are looked at for names that it goes on using."""
+KNOWN = 200
+"""Facts about a speaker that are looked at for the people they know."""
 HEARSAY = 0.9
 """How far what is said of another is trusted, beside what people say of themselves."""
 _APART = 2 * 86_400_000_000
@@ -48,12 +51,15 @@ class FactStage:
 
     def take(self, batch: Batch) -> None:
         """Read every memory that the gate has kept."""
+        people: dict[tuple[int, str], dict[str, str]] = {}
         for stored in batch.kept:
             if stored.memory.kind == "fact":
                 self._note_own(batch, stored)
             elif stored.memory.recipe is None:
-                for statement in statements_of(batch, stored):
+                known = _people(batch, stored, people)
+                for statement in statements_of(batch, stored, known):
                     self.remember(batch, statement, stored)
+                    known.update(_introduced(statement))
 
     def remember(self, batch: Batch, statement: Statement, source: Stored, recipe: str = RECIPE) -> int:
         """Write a fact that a memory states, or merge it into the one that says it already; returns its number."""
@@ -127,10 +133,29 @@ class FactStage:
         return None
 
 
-def statements_of(batch: Batch, stored: Stored) -> list[Statement]:
-    """What a memory states, read with the turns right before it."""
+def statements_of(batch: Batch, stored: Stored, known: Mapping[str, str] | None = None) -> list[Statement]:
+    """What a memory states, read with the turns right before it and with who is `known` to its speaker."""
     before = table.turns_before(batch.connection, stored, BEFORE) if stored.memory.session_id else []
-    return extract(stored.memory, [one.memory for one in before])
+    return extract(
+        stored.memory, [one.memory for one in before], _people(batch, stored, {}) if known is None else known
+    )
+
+
+def _people(batch: Batch, stored: Stored, read: dict[tuple[int, str], dict[str, str]]) -> dict[str, str]:
+    """By name, what people are to the speaker of a memory, as the facts tell; `read` holds what was looked up."""
+    speaker = speaker_of(stored.memory)
+    if speaker is None:
+        return {}
+    at = (batch.namespace(stored.num), speaker)
+    if at not in read:
+        rows = table.said_of(batch.connection, at[0], subject_key(speaker), " is", KNOWN)
+        read[at] = {name: kin for relation, name in rows if (kin := kin_of(relation))}
+    return read[at]
+
+
+def _introduced(statement: Statement) -> dict[str, str]:
+    kin = kin_of(statement.relation)
+    return {statement.object: kin} if kin and not statement.negated else {}
 
 
 def _states(statement: Statement, row: Row) -> bool:

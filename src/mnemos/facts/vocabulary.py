@@ -98,11 +98,13 @@ ADVERB = (
     r"unfortunately|sadly|luckily|fortunately|literally|kinda),?)*"
 )
 NAME_WORD = r"[A-ZÀ-ÖØ-ÞŁŚŻ][\w'’&-]*[\w]|[A-Z]{2,}|[A-Z]\."
-PROPER = rf"(?-i:(?:the )?(?:{NAME_WORD})(?:(?:,? (?:of |de |da |do |del |la |le |the |and |& |for )?|-)(?:{NAME_WORD}|\d+\b)){{0,5}})"
+PROPER = rf"(?-i:(?:the )?(?:{NAME_WORD})(?:(?:,? (?:of |de |da |do |del |la |le |the |and |& |for )?|-)(?:{NAME_WORD})| \d+\b(?! years?)){{0,5}})"
 """A name of a place, an organisation or a work: capitals with small words between."""
 PERSON = rf"(?-i:(?:{NAME_WORD})(?: (?:{NAME_WORD})){{0,2}})"
 _kin = "|".join(sorted((re.escape(word) for word in (*KIN, *FRIENDS)), key=len, reverse=True))
-KINSHIP = rf"(?:(?:older|elder|eldest|oldest|younger|youngest|little|big|twin|step|half|late|other|new|old|dear|lovely) )?(?:{_kin})"
+KINSHIP = (
+    rf"(?:(?:older|elder|eldest|oldest|younger|youngest|little|big|twin|step|half|other|new|dear|lovely) )?(?:{_kin})"
+)
 NUMBER = (
     r"(?:[£$€¥]\s?)?\d[\d,]*(?:\.\d+)?(?::\d\d){0,2}(?:/\d+)?\s?(?:%|k\b|°[CF]?)?|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|"
     r"eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|"
@@ -115,7 +117,7 @@ STOP = (
     r"is|are|was|were|will|would|can|could|has|have|had|not|too|also|anymore|now|considering|especially|instead|"
     r"ago|recently|already|he|she|we|they|you|what|how|once|without|during|within|around|because|except"
 )
-MARK = r"(?:[.,:](?!\w)|[;!?()\[\]…—–\"*]|\s-\s|-\s|$)"
+MARK = r"\s*(?:[.,:](?!\w)|[;!?()\[\]…—–\"*]|\s-\s|-\s|$)"
 """Where a clause ends."""
 END = rf"(?=\s*{MARK}|\s+(?:{STOP})\b)"
 LONG_END = (

@@ -20,7 +20,16 @@ from mnemos.recall.when_relative import LOOSE, RELATIVE
 from mnemos.recall.when_rules import Atom, RuleBook, Scene, lower
 from mnemos.recall.when_zh import CHINESE
 
-__all__ = ["OPEN_END", "OPEN_START", "EventAnchor", "TimeRange", "read_event_anchor", "read_times", "resolve_relative"]
+__all__ = [
+    "OPEN_END",
+    "OPEN_START",
+    "EventAnchor",
+    "TimeRange",
+    "read_dates",
+    "read_event_anchor",
+    "read_times",
+    "resolve_relative",
+]
 
 LONGEST = 8000
 """Characters of a text that are read; what stands further on is left alone."""
@@ -77,6 +86,13 @@ def resolve_relative(text: str, *, happened_at: datetime) -> list[TimeRange]:
     zone = happened_at.tzinfo or UTC
     scene = Scene(text, low, happened_at.replace(tzinfo=None), habit="nearest")
     return _ranges(text, list(_TURN.atoms(scene)), zone)
+
+
+def read_dates(text: str, *, happened_at: datetime) -> list[TimeRange]:
+    """The times that a turn speaks of, relative or not; a date without a year is the one nearest to the turn."""
+    text = text[:LONGEST]
+    scene = Scene(text, lower(text), happened_at.replace(tzinfo=None), habit="nearest")
+    return _ranges(text, join(scene, list(_QUESTION.atoms(scene))), happened_at.tzinfo or UTC)
 
 
 def read_event_anchor(text: str) -> list[EventAnchor]:

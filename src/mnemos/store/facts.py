@@ -56,10 +56,7 @@ def same(connection: sqlite3.Connection, namespace: int, matter: int, obj: int) 
         "WHERE f.namespace = ? AND f.matter = ? AND f.object = ? ORDER BY m.seq DESC, m.num LIMIT 16"
     )
     rows = connection.execute(query, (namespace, matter, obj))
-    return [
-        Same(num, since, until, bool(negated), bool(hidden), recipe)
-        for num, since, until, negated, hidden, recipe in rows
-    ]
+    return [Same(row[0], row[1], row[2], bool(row[3]), bool(row[4])) for row in rows]
 
 
 def of_subject(connection: sqlite3.Connection, namespace: int, subject: int, limit: int) -> list[int]:
@@ -82,6 +79,19 @@ def current(connection: sqlite3.Connection, namespace: int, matter: int, now: in
     )
     row = connection.execute(query, (namespace, matter, now)).fetchone()
     return None if row is None else int(row[0])
+
+
+def said_of(
+    connection: sqlite3.Connection, namespace: int, subject: int, ending: str, limit: int
+) -> list[tuple[str, str]]:
+    """Relation and object of the last facts about a subject whose relation ends so."""
+    query = (
+        "SELECT json_extract(m.metadata, '$.relation') r, json_extract(m.metadata, '$.object') FROM facts f "
+        "JOIN memories m ON m.num = f.memory WHERE f.namespace = ? AND f.subject = ? AND m.hidden = 0 "
+        "AND r LIKE ? AND json_extract(m.metadata, '$.negated') IS NULL ORDER BY m.seq DESC, m.num LIMIT ?"
+    )
+    rows = connection.execute(query, (namespace, subject, f"%{ending}", limit)).fetchall()
+    return [(str(relation), str(obj)) for relation, obj in reversed(rows)]
 
 
 def is_source(connection: sqlite3.Connection, memory: int, source: int) -> bool:
