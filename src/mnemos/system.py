@@ -35,6 +35,7 @@ from mnemos.store.reading import Stats
 from mnemos.times import TimeLike, Zone, read_optional_time, read_zone, to_micros
 from mnemos.verbs.costs import CostVerbs
 from mnemos.verbs.jobs import JobVerbs
+from mnemos.verbs.levels import LevelVerbs
 from mnemos.verbs.updating import UpdateVerbs
 
 UNSET: Any = object()
@@ -47,7 +48,7 @@ CONTEXT_CANDIDATES = 100
 """Hits from which a context is composed."""
 
 
-class Mnemos(JobVerbs, CostVerbs, UpdateVerbs, Keeper):
+class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, Keeper):
     """A memory in one SQLite file.
 
     Args:
@@ -58,6 +59,8 @@ class Mnemos(JobVerbs, CostVerbs, UpdateVerbs, Keeper):
         timezone: how to read times without a zone; without it they are refused.
         count_tokens: counts the tokens of a text for `context`; by default the bundled tokenizer does.
         background: run `maintain()` in a thread of this process.
+        secrets: what becomes of keys, tokens, passwords and card numbers in what is added: `mask` puts their kind in
+            their place, `refuse` raises `InvalidInput`, `keep` leaves them.
         derivers: by recipe, what derives a memory again when some of its sources have changed or gone.
         llm: a `LanguageModel` that `maintain()` asks for further facts and for written levels.
 
@@ -110,6 +113,7 @@ class Mnemos(JobVerbs, CostVerbs, UpdateVerbs, Keeper):
             metadata=read_metadata(metadata, "metadata"),
             idempotency_key=_label(idempotency_key, "idempotency_key"),
             zone=zone,
+            scan=self._secrets.event,
         )
         events = read_events(messages, defaults)
         if not events:
@@ -150,7 +154,7 @@ class Mnemos(JobVerbs, CostVerbs, UpdateVerbs, Keeper):
             texts=tuple(found),
             ttl=_ttl(ttl),
         )
-        memory = self._store.put(event, self._index, self._now())
+        memory = self._store.put(self._secrets.event(event, ""), self._index, self._now())
         self._settle()
         return memory
 
@@ -171,8 +175,9 @@ class Mnemos(JobVerbs, CostVerbs, UpdateVerbs, Keeper):
             NotFound: the id is unknown.
         """
         body: dict[str, Any] = {}
+        masked: tuple[str, ...] = ()
         if metadata is not UNSET:
-            body["metadata"] = read_metadata(metadata, "metadata")
+            body["metadata"], masked = self._secrets.data(read_metadata(metadata, "metadata"), "metadata")
         for name, value in (("happened_at", happened_at), ("valid_at", valid_at), ("invalid_at", invalid_at)):
             if value is not UNSET:
                 body[name] = read_optional_time(value, name, self._zone)
@@ -180,7 +185,12 @@ class Mnemos(JobVerbs, CostVerbs, UpdateVerbs, Keeper):
             body["trust"] = read_trust(trust, "trust")
         if text is None and not body:
             raise InvalidInput("text", "and every other change is missing", "say what to change: text=, metadata=, …")
-        words = None if text is None else read_text(text, "text")
+        words = None
+        if text is not None:
+            words, found = self._secrets.words(read_text(text, "text"))
+            masked = tuple(dict.fromkeys((*found, *masked)))
+        if masked:
+            body["masked"] = masked
         memory = self._store.revise(read_id(id), words, body, self._index, self._now())
         self._settle()
         return memory
@@ -213,14 +223,14 @@ class Mnemos(JobVerbs, CostVerbs, UpdateVerbs, Keeper):
         derivation = Derivation(
             namespace=first.namespace,
             kind=kind,
-            text=read_text(text, "text"),
+            text=self._secrets.words(read_text(text, "text"))[0],
             recipe=read_label(recipe, "recipe"),
             topic=topic if topic == "" else read_label(topic, "topic"),
             sources=ids,
             valid_at=read_optional_time(valid_at, "valid_at", self._zone),
             invalid_at=read_optional_time(invalid_at, "invalid_at", self._zone),
             happened_at=None if first.happened_at is None else to_micros(first.happened_at),
-            metadata=read_metadata(metadata, "metadata"),
+            metadata=self._secrets.data(read_metadata(metadata, "metadata"), "metadata")[0],
         )
         return self._store.derive(derivation, self._index, self._now())
 
@@ -375,7 +385,9 @@ class Mnemos(JobVerbs, CostVerbs, UpdateVerbs, Keeper):
             timezone=timezone or self._zone,
             date_order=date_order,
             progress=progress,
-            restore=lambda entries: self._store.restore_entries(entries, self._index, self._now()),
+            restore=lambda entries: self._store.restore_entries(
+                map(self._secrets.entry, entries), self._index, self._now()
+            ),
         )
 
     # ── async twins ──────────────────────────────────────────────────────────────────────────────────────────

@@ -79,7 +79,7 @@ def _told(facts: Sequence[Memory]) -> tuple[str | None, list[str]]:
     if sum(profile.group_of(fact) in profile.PERSONAL for fact in known) < LEAST:
         return None, []
     lines = profile.entries(known, _reference(facts))
-    return profile.told(_subject(facts[-1]), lines), [one for line in lines for one in line.ids]
+    return profile.told(_subject(facts[-1]), lines), [one for line in lines for one in line.memory_ids]
 
 
 def _reference(facts: Sequence[Memory]) -> datetime | None:

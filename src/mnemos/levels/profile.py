@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from mnemos.levels.answers import ProfileLine
 from mnemos.records import Memory
 
 Time = datetime | None
@@ -98,17 +99,6 @@ class Known:
         return self.since or self.said_at
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a profile."""
-
-    group: str
-    text: str
-    since: Time
-    until: Time
-    ids: tuple[str, ...]
-
-
 def group_of(fact: Known) -> str:
     """Where in a profile a fact belongs."""
     for words in (fact.relation, fact.object) if fact.relation else (fact.text,):
@@ -123,7 +113,7 @@ def group_of(fact: Known) -> str:
 _VAGUE = frozenset({"is", "has", "is a", "is an", "has a", "has an", "was", "had", "got", "is the", "has the"})
 
 
-def entries(facts: Iterable[Known], now: datetime | None) -> list[Entry]:
+def entries(facts: Iterable[Known], now: datetime | None) -> list[ProfileLine]:
     """The lines of a profile, group by group: what holds, latest first, and then what held until lately.
 
     With `now`, a plan whose day has passed is left out, and so is what begins later unless it is a plan.
@@ -131,7 +121,7 @@ def entries(facts: Iterable[Known], now: datetime | None) -> list[Entry]:
     grouped: dict[str, list[Known]] = {}
     for fact in facts:
         grouped.setdefault(group_of(fact), []).append(fact)
-    lines: list[Entry] = []
+    lines: list[ProfileLine] = []
     for name in (*(name for name, _ in GROUPS), REST):
         found = grouped.get(name, [])
         current = [fact for fact in found if _holds(fact, name, now)]
@@ -159,22 +149,15 @@ def _stamp(moment: Time) -> float:
     return 0.0 if moment is None else moment.timestamp()
 
 
-def _entry(group: str, fact: Known) -> Entry:
-    return Entry(group, fact.statement, fact.since or fact.said_at, fact.until, (fact.id,))
+def _entry(group: str, fact: Known) -> ProfileLine:
+    return ProfileLine(group, fact.statement, fact.since or fact.said_at, fact.until, (fact.id,))
 
 
-def shown(entry: Entry) -> str:
-    """A line of a profile as it is read."""
-    if entry.until is not None:
-        return f"until {entry.until.date().isoformat()}: {entry.text}"
-    return f"{entry.text} ({entry.since.date().isoformat()})" if entry.since else entry.text
-
-
-def told(subject: str, lines: Sequence[Entry]) -> str | None:
+def told(subject: str, lines: Sequence[ProfileLine]) -> str | None:
     """A profile as text, a line a group; None where nothing is known."""
     if not lines:
         return None
     rows = [subject]
     for name in dict.fromkeys(line.group for line in lines):
-        rows.append(f"{name}: " + "; ".join(shown(line) for line in lines if line.group == name))
+        rows.append(f"{name}: " + "; ".join(str(line) for line in lines if line.group == name))
     return "\n".join(rows)

@@ -20,6 +20,8 @@ from mnemos.store.deriving import Derivation
 from mnemos.store.rows import Stored
 from mnemos.times import to_micros
 
+LEAST = 2
+"""Turns of an episode; what was said alone stays a turn."""
 WAITING = 8
 """Sessions of one namespace whose last episode may go on at a time."""
 
@@ -50,11 +52,14 @@ class LevelStage:
 
 
 def _by_session(batch: Batch) -> dict[tuple[int, str | None], list[Stored]]:
-    """The batch's turns that are in no episode yet, by namespace and session, in reading order."""
+    """The batch's turns that were not read before, by namespace and session, in reading order."""
     found: dict[tuple[int, str | None], list[Stored]] = defaultdict(list)
     for stored in batch.kept:
-        if stored.memory.kind == "turn" and levels.level_of(batch.connection, stored.num, levels.EPISODE) is None:
-            found[batch.namespace(stored.num), stored.memory.session_id].append(stored)
+        if stored.memory.kind != "turn" or levels.is_noted(batch.connection, stored.num):
+            continue
+        namespace, session = batch.namespace(stored.num), stored.memory.session_id
+        if not levels.adopt(batch.connection, stored.num, namespace, levels.key_of(session)):
+            found[namespace, session].append(stored)
     return found
 
 
@@ -62,22 +67,28 @@ def _extend(batch: Batch, namespace: int, session: str | None, new: Sequence[Sto
     """Add turns to a session: its open episode goes on, or ends and others follow. Returns those that ended."""
     key = levels.key_of(session)
     found = levels.open_levels(batch.connection, namespace, levels.EPISODE, key)
-    topic = levels.topic_of(batch.connection, found[-1]) if found else None
-    known = _fetched(batch, levels.members(batch.connection, found[-1])) if found else []
+    topic = next((levels.topic_of(batch.connection, num) for num in found if num < 0), None)
+    held = [turn for num in found for turn in (levels.members(batch.connection, num) if num < 0 else [num])]
+    known = _fetched(batch, sorted(held))
+    nums = {stored.memory.id: stored.num for stored in (*known, *new)}
     parts = list(episodes.divided([stored.memory for stored in (*known, *new)], len(known)))
     derivations = []
     for place, turns in enumerate(parts):
+        is_open = place == len(parts) - 1
         derivation = _episode(turns, topic if topic is not None and place == 0 else turns[0].id)
         if derivation is not None:
-            derivations.append((derivation, place == len(parts) - 1))
-    nums = batch.derive_all([derivation for derivation, _ in derivations])
-    for num, (_, is_open) in zip(nums, derivations, strict=True):
+            derivations.append((derivation, is_open))
+        for turn in turns:
+            waits = is_open and derivation is None
+            levels.note(batch.connection, nums[turn.id], namespace, levels.EPISODE, key, is_open=waits)
+    made = batch.derive_all([derivation for derivation, _ in derivations])
+    for num, (_, is_open) in zip(made, derivations, strict=True):
         levels.note(batch.connection, num, namespace, levels.EPISODE, key, is_open=is_open)
-    return [num for num, (_, is_open) in zip(nums, derivations, strict=True) if not is_open]
+    return [num for num, (_, is_open) in zip(made, derivations, strict=True) if not is_open]
 
 
 def _episode(turns: Sequence[Memory], topic: str) -> Derivation | None:
-    text = episodes.told(turns)
+    text = episodes.told(turns) if len(turns) >= LEAST else None
     if text is None:
         return None
     dated = [to_micros(turn.happened_at) for turn in turns if turn.happened_at is not None]
@@ -108,16 +119,16 @@ def _end(batch: Batch, namespace: int) -> list[int]:
         time = times[num]
         if place < len(waiting) - WAITING or (time is not None and newest - time > PAUSE):
             levels.close(connection, num)
-            ended.append(num)
+            ended += [num] if num < 0 else []
     return ended
 
 
 def _episode_again(_batch: Batch, _stored: Stored, sources: Sequence[Stored]) -> str | None:
-    return episodes.told([source.memory for source in sources])
+    return episodes.told([source.memory for source in sources]) if len(sources) >= LEAST else None
 
 
 def _theme_again(_batch: Batch, _stored: Stored, sources: Sequence[Stored]) -> str | None:
-    return themes.told([source.memory for source in sources])
+    return themes.told([source.memory for source in sources]) if len(sources) >= LEAST else None
 
 
 def _fetched(batch: Batch, nums: Iterable[int]) -> list[Stored]:

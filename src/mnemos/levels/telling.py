@@ -18,10 +18,11 @@ _OTHERS = re.compile(
 )
 _STRONG = re.compile(
     r"\b(?:got|passed|failed|moved|moving|moves|bought|ordered|booked|born|engaged|married|divorced|died|stolen|stole|"
-    r"taken|lost|won(?!')|accepted|paid|offered|confirmed|signed|adopted|decided|cracked|broke|broken|deferred|leaving|left (?:for|my|the|him|her|home|it|school|work)|hired|"
-    r"fired|quit|joined|started|starting|finished|graduated|collected|sold|met|visited|flying|flew|went|changed|"
-    r"cancelled|postponed|delayed|announced|published|performed|diagnosed|became|gave up|ran|planted|won't be|have a|"
-    r"learned|learnt|did it|we're in|i'm in|wedding|concert|interview|surgery|operation|birthday|redundancy|job)\b",
+    r"taken|lost|won(?!')|accepted|paid|offered|confirmed|signed|adopted|decided|cracked|broke|broken|deferred|"
+    r"leaving|left (?:for|my|the|her|home|it|work)|hired|fired|quit|joined|started|starting|finished|graduated|"
+    r"collected|sold|met|visited|flying|flew|went|changed|cancelled|postponed|delayed|announced|published|"
+    r"performed|diagnosed|became|gave up|ran|planted|won't be|have a|learned|learnt|did it|we're in|i'm in|"
+    r"wedding|concert|interview|surgery|operation|birthday|redundancy|job)\b",
     re.IGNORECASE,
 )
 _WEAK = re.compile(

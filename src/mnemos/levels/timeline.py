@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 
+from mnemos.levels.answers import Moment
 from mnemos.levels.episodes import ASSISTANTS
-from mnemos.levels.profile import Known
 from mnemos.levels.sentences import sentences, shortened
 from mnemos.levels.telling import EVENT, FIRST, telling
 from mnemos.records import Memory
@@ -16,24 +15,11 @@ ROOM = 140
 """Characters of a line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One line of a timeline."""
-
-    at: datetime
-    text: str
-    kind: str
-    """`fact` or `episode`."""
-    ids: tuple[str, ...]
-    speaker: str | None = None
-    until: datetime | None = None
-
-
 def of_fact(memory: Memory) -> Moment | None:
     """A fact's place in time: since when it holds, or when it took place; None where that was never said."""
     if memory.valid_at is None:
         return None
-    return Moment(memory.valid_at, memory.text, "fact", (memory.id,), None, Known.of(memory).until)
+    return Moment(memory.valid_at, memory.text, "fact", (memory.id,), None, memory.invalid_at)
 
 
 def of_episode(memory: Memory) -> Moment | None:
@@ -54,11 +40,16 @@ def of_episode(memory: Memory) -> Moment | None:
     return Moment(memory.happened_at, shortened(best[1], ROOM), "episode", (memory.id,), best[0] or None)
 
 
+def concerns(episode: Memory, subject: str) -> bool:
+    """Whether somebody speaks in an episode, or is named in it."""
+    return re.search(rf"(?<!\w){re.escape(subject)}(?!\w)", episode.text, re.IGNORECASE) is not None
+
+
 def in_order(moments: Iterable[Moment]) -> list[Moment]:
     """Moments by time, each said once; facts come before episodes of the same day."""
     seen: set[tuple[object, str]] = set()
     ordered = []
-    for moment in sorted(moments, key=lambda one: (one.at.date(), one.kind != "fact", one.at, one.ids)):
+    for moment in sorted(moments, key=lambda one: (one.at.date(), one.kind != "fact", one.at, one.memory_ids)):
         said = (moment.at.date(), moment.text.casefold())
         if said not in seen:
             seen.add(said)

@@ -218,10 +218,19 @@ def _indexed(connection: sqlite3.Connection, index: Index) -> Iterator[tuple[int
         "LEFT JOIN log l ON l.seq = m.said ORDER BY m.num"
     )
     while batch := rows.fetchmany(BATCH):
-        plain = [row for row in batch if row[5] is None]
+        # a level that waits to be told again has no words, and no passages
+        plain = [row for row in batch if row[5] is None and not _is_silent(row[0], row[2])]
         made = iter(index([Source(text or "", speaker, at) for _, _, text, speaker, at, _ in plain]) if plain else [])
-        for num, memory_id, _, _, _, key in batch:
-            yield num, memory_id, next(made) if key is None else index_texts(_texts_of(connection, memory_id), index)
+        for num, memory_id, text, _, _, key in batch:
+            if _is_silent(num, text):
+                yield num, memory_id, []
+            else:
+                units = next(made) if key is None else index_texts(_texts_of(connection, memory_id), index)
+                yield num, memory_id, units
+
+
+def _is_silent(num: int, text: str | None) -> bool:
+    return num < 0 and text == ""
 
 
 def _texts_of(connection: sqlite3.Connection, memory_id: str) -> Sequence[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from mnemos.errors import NotFound
-from mnemos.records import Deletion
+from mnemos.records import LEVELS, Deletion
 from mnemos.store import jobs, log
 from mnemos.store.database import BUSY_TIMEOUT_MS, Database
 from mnemos.store.freespace import is_dirty, slack
@@ -165,8 +165,22 @@ def _orphans(connection: sqlite3.Connection, num: int, now: int) -> list[int]:
         "SELECT s.memory, (SELECT count(*) FROM sources o WHERE o.memory = s.memory) FROM sources s WHERE s.source = ?",
         (num,),
     ).fetchall()
-    jobs.derive_again(connection, [memory for memory, sources in rows if sources > 1], now)
+    kept = [memory for memory, sources in rows if sources > 1]
+    jobs.derive_again(connection, kept, now)
+    _silence(connection, kept)
     return [memory for memory, sources in rows if sources == 1]
+
+
+def _silence(connection: sqlite3.Connection, nums: Iterable[int]) -> None:
+    """Blank the levels among these memories and above them: they quote what is deleted, and wait to be told again."""
+    queue = list(nums)
+    for num in queue:
+        marks = ", ".join("?" * len(LEVELS))
+        query = f"UPDATE memories SET text = '' WHERE num = ? AND kind IN ({marks})"
+        if connection.execute(query, (num, *LEVELS)).rowcount:
+            delete_units(connection, [num])
+        above = connection.execute("SELECT memory FROM sources WHERE source = ?", (num,)).fetchall()
+        queue += [memory for (memory,) in above if memory not in queue]
 
 
 def _num_of(connection: sqlite3.Connection, memory_id: str) -> int:

@@ -1,4 +1,4 @@
-"""Where the levels stand: the open episode of each session, the open themes, the profile of each person.
+"""Where the levels stand: turns that were read, the open episode of each session, open themes, people's profiles.
 
 Rows of integers only; what the levels say stands in their memories.
 """
@@ -68,6 +68,37 @@ def level_of(connection: sqlite3.Connection, source: int, kind: int) -> int | No
     return None if row is None else int(row[0])
 
 
+def is_noted(connection: sqlite3.Connection, turn: int) -> bool:
+    """Whether a turn has been read for the levels."""
+    return connection.execute("SELECT 1 FROM levels WHERE memory = ?", (turn,)).fetchone() is not None
+
+
+def adopt(connection: sqlite3.Connection, turn: int, namespace: int, key: int) -> bool:
+    """Note where the levels of a turn stand that came with it from another store; False where it has no episode.
+
+    The last episode of a session stays open, and so do its themes.
+    """
+    episode = _above(connection, turn, "episode")
+    if episode is None:
+        return False
+    note(connection, turn, namespace, EPISODE, key, is_open=False)
+    if not is_noted(connection, episode):
+        for num in open_levels(connection, namespace, EPISODE, key):
+            close(connection, num)
+        note(connection, episode, namespace, EPISODE, key, is_open=True)
+        theme = _above(connection, episode, "theme")
+        if theme is not None:
+            close(connection, episode)
+            note(connection, theme, namespace, THEME, ALL_THEMES, is_open=True)
+    return True
+
+
+def _above(connection: sqlite3.Connection, source: int, kind: str) -> int | None:
+    query = "SELECT m.num FROM sources s JOIN memories m ON m.num = s.memory WHERE s.source = ? AND m.recipe = ?"
+    row = connection.execute(query, (source, kind)).fetchone()
+    return None if row is None else int(row[0])
+
+
 def topic_of(connection: sqlite3.Connection, memory: int) -> str:
     """The topic under which a level was derived."""
     return str(connection.execute("SELECT topic FROM memories WHERE num = ?", (memory,)).fetchone()[0])
@@ -79,16 +110,18 @@ def is_hidden(connection: sqlite3.Connection, memory: int) -> bool:
 
 
 def last_time(connection: sqlite3.Connection, memory: int) -> int | None:
-    """When the last of a level's sources happened, in microseconds."""
-    query = "SELECT max(m.happened_at) FROM sources s JOIN memories m ON m.num = s.source WHERE s.memory = ?"
-    found: int | None = connection.execute(query, (memory,)).fetchone()[0]
+    """When the last of a level's sources happened, in microseconds; of a turn, when it did."""
+    query = f"SELECT max(m.happened_at) {_MEMBERS}"
+    found: int | None = connection.execute(query, (memory, memory)).fetchone()[0]
     return found
 
 
 def last_place(connection: sqlite3.Connection, memory: int) -> int:
-    """The place in reading order of the last of a level's sources."""
-    query = "SELECT max(m.seq) FROM sources s JOIN memories m ON m.num = s.source WHERE s.memory = ?"
-    return int(connection.execute(query, (memory,)).fetchone()[0] or 0)
+    """The place in reading order of the last of a level's sources; of a turn, its own."""
+    return int(connection.execute(f"SELECT max(m.seq) {_MEMBERS}", (memory, memory)).fetchone()[0] or 0)
+
+
+_MEMBERS = "FROM memories m WHERE m.num IN (SELECT source FROM sources WHERE memory = ? UNION ALL SELECT max(?, 0))"
 
 
 def replace_sources(connection: sqlite3.Connection, memory: int, sources: Sequence[int]) -> None:

@@ -1,0 +1,108 @@
+"""Reading levels: whose profile is asked for, and what belongs into a timeline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from mnemos.facts.keys import keys, plain, subject_key
+from mnemos.facts.scene import THE_USER
+from mnemos.levels import profile, themes, timeline
+from mnemos.levels.answers import Moment, Profile, ProfileLine, Timeline
+from mnemos.levels.profile import Known
+from mnemos.records import Memory
+
+THEMES = 4
+"""Themes that a profile shows."""
+RECURRING = 3
+"""Episodes from which on a theme recurs."""
+_WORDS = 2
+
+
+def subject_of(fact: Memory) -> str:
+    """Whom a fact is about, in its own words."""
+    return str(fact.metadata.get("subject") or "")
+
+
+def main_subject(facts: Sequence[Memory]) -> str | None:
+    """Whose memory it is, as far as facts show: the user, else who is most spoken of; None without facts."""
+    counts = Counter(plain(subject_of(fact)) for fact in facts if subject_of(fact))
+    if not counts:
+        return None
+    user = plain(THE_USER)
+    best = user if counts[user] else counts.most_common(1)[0][0]
+    return next(subject_of(fact) for fact in reversed(facts) if plain(subject_of(fact)) == best)
+
+
+def named(subject: str, facts: Sequence[Memory]) -> str:
+    """A person as facts name them: `tomasz` is `Tomasz`, and `mum` whoever facts call somebody's mother."""
+    key = subject_key(subject)
+    names = Counter(subject_of(fact) for fact in facts)
+    for name in names:
+        if subject_key(name) == key:
+            return name
+    asked = set(plain(subject).split())
+    within = [name for name in names if asked and asked <= set(plain(name).split())]
+    return max(within, key=lambda name: (names[name], -len(name))) if within else subject
+
+
+def profile_of(
+    subject: str, facts: Iterable[Memory], found: Sequence[tuple[Memory, Sequence[Memory]]], at: datetime
+) -> Profile:
+    """The profile of somebody at a time, from facts (of all) and themes with their episodes, oldest first."""
+    key, as_object = subject_key(subject), keys(subject, "", subject).object
+    about = [fact for fact in facts if fact.happened_at is None or fact.happened_at <= at]
+    own = [Known.of(fact) for fact in about if subject_key(subject_of(fact)) == key]
+    lines = profile.entries(own, at)
+    lines += [_seen(fact) for fact in about if _is_of(fact, as_object) and _holds(fact, at)]
+    order = [*(name for name, _ in profile.GROUPS), profile.REST]
+    lines.sort(key=lambda line: order.index(line.group))
+    return Profile(subject, (*lines, *_recurring(found)))
+
+
+def _is_of(fact: Memory, as_object: int) -> bool:
+    """Whether a fact about somebody else says who this person is to them."""
+    said, relation = str(fact.metadata.get("object") or ""), str(fact.metadata.get("relation") or "")
+    if not said or keys(said, "", said).object != as_object:
+        return False
+    return profile.group_of(Known.of(fact)) in ("people", "pets", "work") and bool(relation)
+
+
+def _holds(fact: Memory, at: datetime) -> bool:
+    return fact.invalid_at is None or fact.invalid_at > at
+
+
+def _seen(fact: Memory) -> ProfileLine:
+    return ProfileLine("people", fact.text.rstrip("."), fact.valid_at or fact.happened_at, None, (fact.id,))
+
+
+def _recurring(found: Sequence[tuple[Memory, Sequence[Memory]]]) -> list[ProfileLine]:
+    """The themes that come up most, in a few words each."""
+    lines: list[ProfileLine] = []
+    for theme, episodes in sorted(found, key=lambda one: (-len(one[1]), one[0].id)):
+        label = themes.label(episodes)
+        if len(episodes) >= RECURRING and len(label.words) >= _WORDS and len(lines) < THEMES:
+            first = min((one.happened_at for one in episodes if one.happened_at), default=None)
+            lines.append(ProfileLine("themes", ", ".join(label.words), first, None, (theme.id,)))
+    return lines
+
+
+def timeline_of(
+    subject: str | None,
+    facts: Iterable[Memory],
+    episodes: Iterable[Memory],
+    since: datetime | None,
+    until: datetime | None,
+) -> Timeline:
+    """What happened between two times, to somebody or to all."""
+    key = None if subject is None else subject_key(subject)
+    moments: list[Moment] = []
+    for fact in facts:
+        if key is None or subject_key(subject_of(fact)) == key:
+            moments += [found] if (found := timeline.of_fact(fact)) else []
+    for episode in episodes:
+        if subject is None or timeline.concerns(episode, subject):
+            moments += [found] if (found := timeline.of_episode(episode)) else []
+    within = [one for one in moments if (since is None or one.at >= since) and (until is None or one.at < until)]
+    return Timeline(subject, tuple(timeline.in_order(within)))

@@ -1,0 +1,103 @@
+"""The verbs of the levels: who somebody is, and what happened when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from sqlite3 import Connection
+
+from mnemos.aio import in_thread
+from mnemos.arguments import read_flag
+from mnemos.events import read_text
+from mnemos.keeping import Keeper
+from mnemos.levels import asking
+from mnemos.levels.answers import Profile, Timeline
+from mnemos.namespaces import read_scope
+from mnemos.records import Memory
+from mnemos.store import levels
+from mnemos.store.rows import fetch
+from mnemos.times import TimeLike, from_micros, read_optional_time
+
+FACTS = 20_000
+"""The latest facts that a profile or a timeline is read from."""
+THEMES = 200
+"""The latest themes among which the recurring ones are sought."""
+EPISODES = 20_000
+"""The latest episodes that a timeline is read from."""
+
+
+class LevelVerbs(Keeper):
+    """What `Mnemos` can say about people and times. Both verbs show what has been derived: `maintain()` derives."""
+
+    def profile(
+        self,
+        subject: str | None = None,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        descendants: bool = False,
+        as_of: TimeLike | None = None,
+    ) -> Profile:
+        """What is stable about somebody: current facts by group, dated and with sources, and recurring themes.
+
+        Args:
+            subject: a name, as `Rita`, or what somebody is called, as `mother`; without it, whose memory it is.
+            as_of: the time of the profile; without it, now. What held earlier is shown as `until` its last day.
+
+        Returns:
+            An empty profile (false) where nothing is known.
+        """
+        scope = read_scope(user_id, agent_id, namespace, descendants=read_flag(descendants, "descendants"))
+        who = None if subject is None else read_text(subject, "subject")
+        at = self._moment(read_optional_time(as_of, "as_of", self._zone))
+        nums = self._store.namespaces_of(scope)
+        with self._store.db.read() as connection:
+            facts = _facts(connection, nums)
+            found = asking.main_subject(facts) if who is None else asking.named(who, facts)
+            if found is None:
+                return Profile(who or "")
+            own = asking.main_subject(facts) == found
+            themes = fetch(connection, levels.levels_in(connection, nums, levels.THEME, THEMES) if own else [])
+            pairs = [
+                (theme, list(fetch(connection, levels.members(connection, num)).values()))
+                for num, theme in themes.items()
+            ]
+        return asking.profile_of(found, facts, pairs, at)
+
+    def timeline(
+        self,
+        subject: str | None = None,
+        *,
+        since: TimeLike | None = None,
+        until: TimeLike | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        descendants: bool = False,
+    ) -> Timeline:
+        """What happened in order: facts and plans that have a date, and of each episode the sentence that tells most.
+
+        Args:
+            subject: only what concerns this person; without it, everything.
+            since: from this time on.
+            until: before this time.
+        """
+        scope = read_scope(user_id, agent_id, namespace, descendants=read_flag(descendants, "descendants"))
+        who = None if subject is None else read_text(subject, "subject")
+        bounds = [read_optional_time(value, name, self._zone) for name, value in (("since", since), ("until", until))]
+        nums = self._store.namespaces_of(scope)
+        with self._store.db.read() as connection:
+            facts = _facts(connection, nums)
+            episodes = fetch(connection, levels.levels_in(connection, nums, levels.EPISODE, EPISODES)).values()
+        found = None if who is None else asking.named(who, facts)
+        first, last = (from_micros(bound) for bound in bounds)
+        return asking.timeline_of(found, facts, episodes, first, last)
+
+    aprofile = in_thread(profile)
+    atimeline = in_thread(timeline)
+
+
+def _facts(connection: Connection, namespaces: Sequence[int]) -> list[Memory]:
+    """The latest facts of namespaces, oldest first."""
+    rows = levels.facts_in(connection, namespaces, FACTS)
+    return list(fetch(connection, [row.num for row in rows]).values())
