@@ -157,7 +157,10 @@ class _Reading:
             return None
         if rule.relation == "plans to" and " " not in obj:
             return None
-        named = {name: tidy(value) for name, value in groups.items() if name not in {"s", "o"}}
+        named = {name: tidy(value) for name, value in groups.items() if name not in {"s", "o", "verb"}}
+        named["verb"] = " ".join(groups["verb"].lower().split())
+        if any(name in named and not acceptable(named[name], "what") for name in ("what", "of", "old")):
+            return None
         relation = rule.relation.format(**named)
         text = rule.say.format(s=subject, o=obj, relation=relation, **named)
         text = text.replace(rule.relation, relation)
@@ -182,6 +185,11 @@ class _Reading:
             return last not in _WITH
         return any(time.span[1] == len(before) for time in self.moments)
 
+    def _without_name(self, obj: str) -> str:
+        """Without the name of whom the turn speaks to, where it stands last."""
+        rest, _, last = obj.rpartition(" ")
+        return rest if rest and last in self.scene.names else obj
+
     @property
     def _now(self) -> int:
         from mnemos.times import to_micros
@@ -205,6 +213,9 @@ class _Reading:
             return (tidy(obj) if acceptable(tidy(obj), rule.takes) else None), None
         moment = leading = None
         for time in self.moments:
+            said = self.text[: time.span[0]].rstrip().rpartition(" ")[2].lower()
+            if said in _BOUNDS and not (said == "by" and rule.relation.startswith("plans")):
+                continue
             if time.span[0] >= end and time.span[0] - end <= _NEAR and _joined(self.text[end : time.span[0]]):
                 moment = moment or time
             elif start < time.span[0] < end:
@@ -217,17 +228,35 @@ class _Reading:
         if moment is None and rule.after is not None:
             earlier = moments(self.scene.last, self.scene.happened_at)
             moment = earlier[0] if len(earlier) == 1 else None
+        if rule.takes != "any" and _CUT_OFF.match(self.text, end):
+            return None, None
+        if obj.endswith("'s") and self.text[end : end + 1] == " ":
+            return None, None
         if rule.takes in {"taste", "phrase"} and moment is None:
             if more := _list.match(self.text, end):
                 obj += more[0] if acceptable(tidy(more[0]), rule.takes) else ""
-            elif rule.takes == "taste" and " " not in obj and self.text[end : end + 1] == ",":
+            elif self.text[end : end + 1] == "," and (
+                (rule.takes == "taste" and " " not in obj) or (_HALF.search(obj) and _GOES_ON.match(self.text, end))
+            ):
                 return None, None
+        obj = self._without_name(obj)
         cleaned = tidy(obj)
         return (cleaned if acceptable(cleaned, rule.takes) else None), moment
 
 
 def _last_clause(before: str) -> str:
     return re.split(r"[,;:.]|\b(?:but|so)\b| - |—|\band (?=i\b)", before)[-1]
+
+
+_CUT_OFF = re.compile(
+    r" (?:this|these|that|those) (?!week|month|year|morning|evening|afternoon|summer|weekend|time)", re.I
+)
+_HALF = re.compile(r"\b(?:an?|the|their|my|more|very|really) \w+$", re.IGNORECASE)
+_GOES_ON = re.compile(
+    r", (?!and\b|but\b|so\b|which\b|i\b|it\b|because\b|or\b|that\b|who\b|then\b|with\b|especially\b)\w", re.I
+)
+"""An adjective and a comma: the noun comes later ("a safe, inviting place")."""
+_BOUNDS = frozenset({"by", "until", "till", "before", "after"})
 
 
 def _joined(between: str) -> bool:
@@ -251,7 +280,6 @@ def _groups(match: re.Match[str]) -> dict[str, str]:
                 groups.setdefault(name, groups.pop(other))
     if groups.get("s", "").lower() == "my":
         groups["s"] = "i"
-    groups.setdefault("of", "")
     groups.setdefault("prep", "")
     groups.setdefault("verb", "")
     return groups

@@ -46,7 +46,11 @@ def framed(memory: Memory) -> Iterator[Statement]:
 def _is_stated(line: str, frame: Frame) -> bool:
     """Whether a line of a turn is a statement, and not something said in passing."""
     said = line.strip()
-    if _talk.search(said) or frame.relation.split()[-1] in {"has", "had", "have"}:
+    if (
+        _talk.search(said)
+        or frame.relation.split()[-1] in {"has", "had", "have", "to", "like"}
+        or not (frame.single or " " in frame.relation)
+    ):
         return False
     return said[-1] == "." or said.startswith("The ")
 

@@ -75,6 +75,8 @@ def read_frame(text: str) -> Frame | None:
     lower = " ".join(word for word in words if not word[:1].isupper())
     if _PERSONAL.search(body) or _UNCERTAIN.search(lower) or "; " in body or re.search(r"[.!?] \S", _initials(body)):
         return None
+    if words[1] in {"it", "me", "him", "her", "them", "sure", "up"} or re.search(r", [a-z]", body):
+        return None
     if words[0].lower() in _ASKING and not _is_name(words[1]):
         return None
     place = _object_start(words)

@@ -15,7 +15,7 @@ _tail = re.compile(
     r"(?:,|\s)+(?:too|as well|also|though|lol|haha|btw|now|right now|these days|anymore|any more|a lot|so much|very much|"
     r"the most|more than anything|already|again|either|of course|obviously|honestly|really|tbh|and|or|but|the|a|an|to|"
     r"of|in|on|at|with|for|from|by|than|lately|recently|currently|soon|ever|yet|all|much|just|actually|well|my|their|"
-    r"both|alone|myself|while|during|via|scheduled|that|which|who|it|is|was|because|so|like|about|not|most)$",
+    r"both|alone|myself|while|during|via|scheduled|that|which|who|it|is|was|because|so|like|about|not|most|right)$",
     re.IGNORECASE,
 )
 _vague = re.compile(
@@ -26,10 +26,11 @@ _vague = re.compile(
     re.IGNORECASE,
 )
 _unsaid = re.compile(
-    r"(?:is|are|was|were|be|been|makes?|about|when|if|how|of|than|as|from|not|will|every|each)\b", re.IGNORECASE
+    r"(?:is|are|was|were|be|been|makes?|about|when|if|how|of|than|as|from|not|will|every|each|the (?:sound|idea|suggestion|look|thought|way|fact|concept|tip|recommendation|plan)s?)\b",
+    re.IGNORECASE,
 )
 _pointed = re.compile(
-    r"the (?!(?:beach|outdoors|ocean|sea|mountains?|rain|snow|sun|cold|heat|countryside|city|smell of|sound of|taste of|feel of|"
+    r"the (?!(?:beach|outdoors|ocean|sea|mountains?|rain|snow|sun|cold|heat|countryside|city|smell of|taste of|feel of|"
     r"gym|night|quiet|water|forest|woods|idea of|arts?|theatre|theater|cinema|piano|guitar|violin|holidays?)\b)[^A-Z]*$"
 )
 """A thing pointed at, which only the turns before can tell: "the energy"."""
@@ -61,5 +62,7 @@ def acceptable(obj: str, takes: str) -> bool:
         first = words[1] if words[0].lower() == "the" and len(words) > 1 else words[0]
         return first not in NOT_NAMES and first[:1].isupper() and len(words) <= 10
     if _vague.search(obj) or _unsaid.match(obj) or (takes == "taste" and _pointed.match(obj)):
+        return False
+    if re.search(r"\bbetween\b(?!.*\band\b)", obj):
         return False
     return any(word.lower() not in _empty and len(word) > 1 for word in words) and len(words) <= 13

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mnemos.facts.rule import rule
 
-_NOUN = r"(?P<what>(?:[\w'-]+ ){0,3}?(?!(?:years|months|weeks|days|hours|minutes|seconds|times|things|ways|questions|options|problems|ideas|points|percent|dollars|pounds|miles|classes|choices|issues|others|this|was|is|as)\b)[a-z][\w'-]*s)"
+_NOUN = r"(?P<what>(?:(?!(?:of|years|months|and|or|more|to)\b)[\w'-]+ ){0,3}?(?!(?:years|months|weeks|days|hours|minutes|seconds|times|things|ways|questions|options|problems|ideas|points|percent|dollars|pounds|miles|classes|choices|issues|others|this|was|is|as)\b)[a-z][\w'-]*s)"
 _OF = (
     r"(?:(?:about|around|roughly|approximately|nearly|almost|over|more than|a total of|only|exactly|up to|at least) )*"
 )

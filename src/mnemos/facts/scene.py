@@ -40,9 +40,9 @@ class Scene:
     def meet(self, sentence: str) -> list[tuple[str, str]]:
         """Note who is introduced in a sentence; returns (name, kinship) pairs."""
         met = []
-        for name in self.known:
-            if name in sentence and name not in self.people and re.search(rf"\b{re.escape(name)}\b", sentence):
-                self._mention(name)
+        for person in self.known:
+            if person in sentence and re.search(rf"\b{re.escape(person)}\b", sentence):
+                self._mention(person)
         for found in [*_introduced.finditer(sentence), *_aside.finditer(sentence)]:
             name, kin = clean_name(found["name"]), plain_kin(found["kin"])
             if name and name != self.speaker and kin:

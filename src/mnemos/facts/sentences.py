@@ -21,9 +21,10 @@ class Sentence(NamedTuple):
 
 _code = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _line_noise = re.compile(r"(?m)^[ \t]*(?:>|\||#|\$ |at \w+\.|import |from \w+ import |def |class |\{|\}|//|<).*$")
-_inline = re.compile(r"\[(?:image|photo|file|audio|video)\b[^\]]*\]|`[^`\n]*`|https?://\S+|<[^<>\n]{1,80}>")
+_inline = re.compile(r"\[(?:image|photo|file|audio|video)\b[^\]]*\]|https?://\S+|<[^<>\n]{1,80}>")
 _quoted = re.compile(r"\"[^\"\n]{1,600}\"|“[^”\n]{1,600}”|(?<!\w)'[^'\n]{12,300}'(?!\w)")
-_title = re.compile(r"[^\s.!?][^.!?\n]{0,45}")
+_backticks = re.compile(r"`[^`\n]*`")
+_title = re.compile(r"[^\s!?](?:[^.!?\n]|\.\w){0,45}")
 _letter = re.compile(r"(?im)^[ \t]*(?:dear\b.{0,40},|subject:|to whom it may concern).*", re.DOTALL)
 _order = re.compile(
     r"^\W*(?:(?:please|pls|now|ok|hey|hi|can you|could you|would you|help me|i want you to|i'd like you to)[, ]+)*"
@@ -57,7 +58,7 @@ def sentences(text: str) -> list[Sentence]:
     masked = text
     for noise in (_code, _letter, _line_noise, _inline):
         masked = noise.sub(_blank, masked)
-    masked = _quoted.sub(_without_speech, masked)
+    masked = _quoted.sub(_without_speech, _backticks.sub(_without_speech, masked))
     found: list[Sentence] = []
     start = 0
     for cut in [*_cut.finditer(masked), None]:

@@ -119,7 +119,7 @@ STOP = (
 )
 MARK = r"\s*(?:[.,:](?!\w)|[;!?()\[\]…—–\"*]|\s-\s|-\s|$)"
 """Where a clause ends."""
-END = rf"(?=\s*{MARK}|\s+(?:{STOP})\b)"
+END = rf"(?=\s*{MARK}|\s+(?-i:{STOP})\b)"
 LONG_END = (
     rf"(?=\s*{MARK}|\s+and (?:i|it|we|he|she|they|you|my|our|the|that|this|there|then|now|so|have|am|is|are|was|will|would|"
     r"can|could|even|also|really|just|want|need|hope|think|plan|try|always|never|been|got|had|do|did|feel|don't|can't|"
