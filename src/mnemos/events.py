@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any, get_args
@@ -57,6 +57,12 @@ class Event:
     """For an item: microseconds until it expires, counted again from each read that refreshes it."""
     digest: bytes | None = None
     """What makes a repeat of this event recognisable; None where nothing does."""
+    masked: tuple[str, ...] = ()
+    """Kinds of secrets that were taken out of it."""
+
+
+Scan = Callable[[Event, str], Event]
+"""Masks or refuses the secrets of an event, which has no digest of its words yet; the text names its field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Defaults:
     metadata: Mapping[str, Any] | None = None
     idempotency_key: str | None = None
     zone: tzinfo | None = None
+    scan: Scan | None = None
 
 
 def read_events(messages: object, defaults: Defaults) -> list[Event]:
@@ -109,7 +116,7 @@ def _read_message(message: object, field: str, place: int, defaults: Defaults) -
     if key is None and defaults.idempotency_key is not None:
         key = f"{defaults.idempotency_key}\n{place}" if place else defaults.idempotency_key
     source_id = _optional_label(fields.get("source_id"), f"{field}.source_id")
-    return Event(
+    event = Event(
         namespace=defaults.namespace,
         kind=read_kind(fields.get("kind", defaults.kind), f"{field}.kind"),
         text=read_text(_plain(fields["content"], f"{field}.content"), f"{field}.content"),
@@ -125,6 +132,7 @@ def _read_message(message: object, field: str, place: int, defaults: Defaults) -
         source_id=source_id,
         digest=_named_digest(defaults.namespace, source_id, key),
     )
+    return event if defaults.scan is None else defaults.scan(event, f"{field}.")
 
 
 def _plain(content: object, field: str) -> object:

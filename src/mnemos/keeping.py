@@ -19,6 +19,7 @@ from mnemos.embed.protocol import Embedder
 from mnemos.embed.static import StaticEmbedder
 from mnemos.errors import InvalidInput, StoreError
 from mnemos.events import read_text
+from mnemos.gate.secrets import Mode, SecretScan, read_mode
 from mnemos.io.jsonl import ExportReport
 from mnemos.io.jsonl import export_file as export_to
 from mnemos.maintenance import Background, Deriver, Maintained, Maintainer
@@ -52,6 +53,7 @@ class Keeper:
         timezone: Zone | None = None,
         count_tokens: Callable[[str], int] | None = None,
         background: bool = False,
+        secrets: Mode = "mask",
         derivers: Mapping[str, Deriver] | None = None,
         stages: Sequence[Stage] | None = None,
         llm: LanguageModel | None = None,
@@ -67,6 +69,7 @@ class Keeper:
         self._embedders = {e.name: e for e in (StaticEmbedder.bundled(), embedder) if e is not None}
         first = embedder or StaticEmbedder.bundled()
         background = read_flag(background, "background")
+        self._secrets = SecretScan(read_mode(secrets))
         self._store = SqliteStore(file, embedder=first.name, dim=first.dim, analyzer=ANALYZER, now=self._now())
         indexer = Indexer(self._serving)
         self._index = indexer.index

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,8 @@ LEAVES: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in LEVELS)
 Form = Literal["text", "activation", "parametric"]
 
 DEFAULT_NAMESPACE: Namespace = ("default",)
+
+_MASK = re.compile(r"\[secret: ([^\]\n]{1,60})\]")
 
 T = TypeVar("T")
 
@@ -73,6 +76,11 @@ class Memory:
     """Whether it is kept whatever is forgotten."""
     salience: float | None = None
     """How likely it is to be asked for, 0 to 1, judged without a question; None until derivation has read it."""
+
+    @property
+    def masked(self) -> tuple[str, ...]:
+        """Kinds of secrets that stand masked in its words, as in `[secret: AWS access key]`; each once, in order."""
+        return tuple(dict.fromkeys(_MASK.findall(self.text)))
 
 
 @dataclass(frozen=True, slots=True)

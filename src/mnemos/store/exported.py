@@ -52,6 +52,7 @@ BODY_FIELDS: Mapping[str, tuple[type, ...]] = {
     "trust": _NUMBER,
     "metadata": _MAYBE_OBJECT,
     "texts": (list, type(None)),
+    "masked": (list,),
     "value": (object,),
 }
 LINK_FIELDS: Mapping[str, tuple[type, ...]] = {"target": _TEXT, "relation": _TEXT, "weight": _NUMBER}
@@ -86,8 +87,9 @@ def _check_body(entry: Mapping[str, Any], field: str) -> None:
         if name not in types:
             raise InvalidInput(f"{field}.{name[:60]}", "is unknown", MEND)
         _check_type(value, types[name], f"{field}.{name}")
-    for text in body.get("texts") or ():
-        _check_type(text, _TEXT, f"{field}.texts")
+    for name in ("texts", "masked"):
+        for text in body.get(name) or ():
+            _check_type(text, _TEXT, f"{field}.{name}")
 
 
 def check_entry(entry: Mapping[str, Any], field: str) -> None:

@@ -63,6 +63,8 @@ def event_body(event: Event) -> str | None:
     if event.key is not None:
         body["value"] = event.value
         body["texts"] = event.texts
+    if event.masked:
+        body["masked"] = event.masked
     return compact_json(body) if body else None
 
 

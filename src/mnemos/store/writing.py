@@ -53,6 +53,8 @@ class Writer:
                 return _append(connection, [event], {0: units[0]}, index, now)[0]
             named = ("value", "texts", "ttl", "metadata", "agent_id")
             body = {name: getattr(event, name) for name in named}
+            if event.masked:
+                body["masked"] = event.masked
             write_change(connection, row[1], event.text, body, now)
             replace_units(connection, row[0], units[0], now)
             jobs.derive_again(connection, derived_from(connection, row[0]), now)
