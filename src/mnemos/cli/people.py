@@ -51,6 +51,24 @@ def show_list(console: Console, memories: Page[Memory], zone: str | None) -> Non
     print_more(console, memories)
 
 
+def show_facts(console: Console, facts: Page[Memory], zone: str | None) -> None:
+    """Each fact with the days from which and until which it was true."""
+    for fact in facts:
+        since = fact.valid_at or fact.happened_at
+        span = "" if since is None else show_time(since, zone, day=True)
+        if fact.invalid_at is not None:
+            span += f" until {show_time(fact.invalid_at, zone, day=True)}"
+        words = Text(excerpt(fact.text, EXCERPT), "dim" if fact.invalid_at else "")
+        print_line(console, Text.assemble((f"{span.strip() or '-':<29} ", "cyan"), words, (f"  {fact.id}", "dim")))
+    print_more(console, facts)
+
+
+def show_factors(console: Console, factors: Mapping[str, float]) -> None:
+    """What was learnt about each signal, the strongest first."""
+    for name, factor in sorted(factors.items(), key=lambda item: -abs(item[1] - 1)):
+        print_line(console, Text.assemble((f"{name:<24} ", "cyan"), f"{factor:.2f}"))
+
+
 def show_added(console: Console, memories: Sequence[Memory]) -> None:
     """What `add` stored."""
     for memory in memories:
@@ -198,4 +216,7 @@ def _attributes(memory: Memory, zone: str | None) -> Iterable[tuple[str, str]]:
 
 
 def _change(change: Change, zone: str | None) -> str:
-    return f"{show_time(change.at, zone)}  {change.op}  version {change.version}"
+    line = f"{show_time(change.at, zone)}  {change.op}  version {change.version}"
+    if change.decision:
+        line += f"  by {change.by}  decision {change.decision}" + ("  (undone)" if change.undone else "")
+    return line
