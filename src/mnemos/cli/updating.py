@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mnemos.cli.command import NOTHING, Call, command, on_store
+from mnemos.cli.command import Call, command, on_store
 from mnemos.cli.options import paged, scoped
 from mnemos.cli.output import console, tell, write_json
 from mnemos.errors import InvalidInput
@@ -14,9 +14,8 @@ from mnemos.errors import InvalidInput
 
 @command(
     "facts",
-    "mnemos facts --user ana",
-    "mnemos facts Rita --user ana --current --json",
-    'mnemos facts Ana --user ana --relation "lives in" --as-of 2026-06-01T00:00:00Z',
+    'mnemos add "I live in Porto." --user ana --name Ana && mnemos facts Ana --user ana',
+    'mnemos facts Ana --user ana --relation "lives in" --as-of 2026-06-01T00:00:00Z --json',
 )
 @click.argument("subject", required=False)
 @scoped()
@@ -84,7 +83,7 @@ def undo(call: Call, decisions: tuple[str, ...]) -> None:
 @command(
     "feedback",
     'mnemos feedback "who is vegan?" --user ana --used $(mnemos search "who is vegan?" --user ana --limit 1 --ids)',
-    "mnemos feedback --reset --user ana",
+    "mnemos feedback --reset --user ana --json",
 )
 @click.argument("query", required=False)
 @scoped(below=False)
@@ -118,13 +117,11 @@ def feedback(
     if call.as_json:
         write_json({"factors": factors})
     elif reset:
-        tell("mnemos: what was learnt is forgotten" if was_taught else "mnemos: nothing was learnt here")
+        click.echo("what was learnt is forgotten" if was_taught else "nothing was learnt here")
     else:
         from mnemos.cli.people import show_factors
 
         show_factors(console(), factors)
-    if not was_taught:
-        raise click.exceptions.Exit(NOTHING)
 
 
 COMMANDS = (facts, undo, feedback)
