@@ -74,7 +74,7 @@ def test_statements_come_with_their_sources_and_times() -> None:
     porto = said.found[1].statement
     assert (porto.subject, porto.relation, porto.object, porto.single) == ("Ana", "lives in", "Porto", True)
     assert porto.valid_at == int(datetime(2026, 2, 9, tzinfo=UTC).timestamp() * 1_000_000)
-    assert not said.refused
+    assert not said.malformed + said.unfounded
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_statements_come_with_their_sources_and_times() -> None:
 def test_what_does_not_hold_up_is_refused_and_the_rest_kept(wrong: object, reason: str) -> None:
     said = extract(Model({"statements": [RITA, wrong, PIXEL]}), TURNS, [turn("b1", "Porto is nice.")])
     assert [sourced.statement.object for sourced in said.found] == ["vegan", "Pixel"]
-    ((why, count),) = said.refused.items()
+    ((why, count),) = (said.malformed + said.unfounded).items()
     assert reason in why
     assert count == 1
     assert not any(word in why for word in ("Porto", "Lisbon", "Zorro"))
@@ -114,13 +114,13 @@ def test_what_does_not_hold_up_is_refused_and_the_rest_kept(wrong: object, reaso
 def test_an_answer_of_the_wrong_shape_gives_nothing(answer: Mapping[str, Any]) -> None:
     said = extract(Model(answer), TURNS, [])
     assert said.found == []
-    assert said.refused
+    assert said.malformed
 
 
 def test_a_flood_is_cut_and_repeats_are_one() -> None:
     said = extract(Model({"statements": [RITA] * 1_000}), TURNS, [])
     assert len(said.found) == 1
-    assert said.refused.total() == 900
+    assert said.malformed.total() == 900
 
 
 def test_halves_are_asked_where_all_is_too_much() -> None:
@@ -256,7 +256,7 @@ def test_sentences_cite_what_bears_them_out() -> None:
     written = write(Model(answer), "episode", TURNS)
     assert written.text == "Ana's sister Rita is vegan. Ana moved to Porto."
     assert written.sentences == [("Ana's sister Rita is vegan.", (1,)), ("Ana moved to Porto.", (2,))]
-    assert written.refused.total() == 2
+    assert (written.malformed.total(), written.unfounded.total()) == (1, 1)
 
 
 def test_nothing_is_written_where_no_sentence_holds_up() -> None:

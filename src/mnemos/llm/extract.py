@@ -12,7 +12,7 @@ from mnemos.llm.grounding import Ground
 from mnemos.llm.lines import Line, quoted
 from mnemos.llm.prompts import EXTRACT
 from mnemos.llm.question import Ask, Question, TooLong
-from mnemos.llm.schema import STATEMENTS, Claim, Refused, items_of, read_claim
+from mnemos.llm.schema import STATEMENTS, Claim, Refused, Unfounded, items_of, read_claim
 
 _CAPITALS = re.compile(r"\b[^\W\d_]*[A-ZÀ-ÖØ-Þ][^\W\d_]+")
 
@@ -25,10 +25,16 @@ class Sourced(NamedTuple):
 
 
 class Extraction(NamedTuple):
-    """What came of some turns; `refused` counts what the answer held that did not hold up, by reason."""
+    """What came of some turns; what the answer held that did not hold up is counted by reason."""
 
     found: list[Sourced]
-    refused: Counter[str]
+    malformed: Counter[str]
+    unfounded: Counter[str]
+
+    def joined(self, other: Extraction) -> Extraction:
+        """Both together."""
+        found = [*self.found, *other.found]
+        return Extraction(found, self.malformed + other.malformed, self.unfounded + other.unfounded)
 
 
 def extract(ask: Ask, turns: Sequence[Line], before: Sequence[Line]) -> Extraction:
@@ -45,18 +51,19 @@ def extract(ask: Ask, turns: Sequence[Line], before: Sequence[Line]) -> Extracti
         half = len(turns) // 2
         first = extract(ask, turns[:half], before)
         second = extract(ask, turns[half:], turns[:half])
-        return Extraction([*first.found, *second.found], first.refused + second.refused)
-    refused: Counter[str] = Counter()
+        return first.joined(second)
+    malformed: Counter[str] = Counter()
+    unfounded: Counter[str] = Counter()
     found: dict[tuple[str, str, str], Sourced] = {}
-    for item in items_of(answer, "statements", refused):
+    for item in items_of(answer, "statements", malformed):
         try:
             sourced = _held(read_claim(item, {line.label for line in turns}), turns, before)
         except Refused as reason:
-            refused[str(reason)] += 1
+            (unfounded if isinstance(reason, Unfounded) else malformed)[str(reason)] += 1
             continue
         statement = sourced.statement
         found.setdefault((statement.subject, statement.relation, statement.object), sourced)
-    return Extraction(list(found.values()), refused)
+    return Extraction(list(found.values()), malformed, unfounded)
 
 
 def question(turns: Sequence[Line], before: Sequence[Line]) -> Question:
@@ -72,11 +79,11 @@ def _held(claim: Claim, turns: Sequence[Line], before: Sequence[Line]) -> Source
     names = {name for line in around for name in _CAPITALS.findall(line.text)}
     speakers = {line.speaker for line in around if line.speaker}
     if not Ground(around, speakers).holds(claim.subject):
-        raise Refused("a subject of whom the turns do not speak")
+        raise Unfounded("a subject of whom the turns do not speak")
     if not Ground(cited, speakers).holds(claim.object):
-        raise Refused("an object that its sources do not name")
+        raise Unfounded("an object that its sources do not name")
     if not Ground(cited, [*names, *speakers, claim.subject, claim.object]).holds(claim.text):
-        raise Refused("a statement that its sources do not make")
+        raise Unfounded("a statement that its sources do not make")
     return Sourced(_statement(claim), tuple(dict.fromkeys(line.num for line in cited)))
 
 

@@ -62,6 +62,10 @@ class Refused(Exception):
     """Why one item of an answer is not taken; holds no word of it."""
 
 
+class Unfounded(Refused):
+    """It is well formed, but its words are not those of what it cites: that is our judgement, and may be wrong."""
+
+
 class Claim(NamedTuple):
     """A statement as the model made it. Times are microseconds; `sources` are labels."""
 

@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from mnemos.errors import BudgetExceeded, LanguageModelError, MnemosError
@@ -97,20 +98,20 @@ class LanguageWork:
             if not turns:
                 return True
             before = asking.before(connection, turns[0].num, BEFORE)
+            namespace = Batch(connection, [], self._index, now).namespace(turns[0].num)
         account = Account(self._db, self._model, job.kind, now)
         lines = lines_of([(stored.num, stored.memory) for stored in turns], "t")
         earlier: Sequence[Line] = lines_of([(stored.num, stored.memory) for stored in before], "b")
-        read = Extraction([], Counter())
+        read = Extraction([], Counter(), Counter())
         for part in _parts(lines):
-            said = extract(account.ask, part, earlier)
-            read = Extraction([*read.found, *said.found], read.refused + said.refused)
+            read = read.joined(extract(account.ask, part, earlier))
             earlier = part[-BEFORE:]
-        _report(job.kind, len(read.found), read.refused)
+        _report(job.kind, len(read.found), read.malformed, read.unfounded)
         with self._db.read() as connection:
             near = Batch(connection, [], self._index, now)
-            known = [known_near(near, near.namespace(new.sources[0]), new) for new in read.found]
+            known = [known_near(near, namespace, new) for new in read.found]
         decisions = decide(account.ask, read.found, known)
-        _report(job.kind, len(decisions.all), decisions.refused, trusted=True)
+        _report(job.kind, len(decisions.all), decisions.refused)
         with self._db.write() as connection:
             if not _unchanged(connection, job, turns):
                 return False
@@ -137,7 +138,9 @@ class LanguageWork:
         if not lines:
             return True
         written = write(Account(self._db, self._model, job.kind, now).ask, level.memory.kind, lines)
-        _report(job.kind, len(written.sentences), written.refused)
+        _report(job.kind, len(written.sentences), written.malformed, written.unfounded)
+        if not written.sentences:
+            return True
         with self._db.write() as connection:
             if not _unchanged(connection, job, [level, *members]):
                 return False
@@ -191,11 +194,12 @@ def _note(model: str, written: Written, ids: Mapping[int, str]) -> dict[str, Any
     return {"by": model, "text": digest(written.text), "cites": cites}
 
 
-def _report(kind: str, kept: int, refused: Counter[str], *, trusted: bool = False) -> None:
-    """Say what was refused, and fail where nothing of the answer held up."""
+def _report(kind: str, kept: int, malformed: Counter[str], unfounded: Mapping[str, int] = MappingProxyType({})) -> None:
+    """Say what was refused; an answer of which nothing else is left, and something is malformed, is a failure."""
+    refused = malformed + Counter(unfounded)
     if not refused:
         return
     reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(refused.items()))
     log.info("%s: refused of the model's answer: %s", kind, reasons)
-    if not kept and not trusted:
+    if malformed and not kept:
         raise LanguageModelError(f"nothing in the answer holds up: {reasons}")

@@ -10,16 +10,17 @@ from mnemos.llm.grounding import Ground
 from mnemos.llm.lines import Line, quoted
 from mnemos.llm.prompts import SHAPES, WRITE
 from mnemos.llm.question import Ask, Question
-from mnemos.llm.schema import SENTENCES, Refused, items_of, read_sentence
+from mnemos.llm.schema import SENTENCES, Refused, Unfounded, items_of, read_sentence
 
 MOST_SENTENCES = 10
 
 
 class Written(NamedTuple):
-    """Sentences, each with the numbers of the memories that it cites; `refused` counts those that did not hold up."""
+    """Sentences, each with the numbers of the memories that it cites; those that did not hold up are counted."""
 
     sentences: list[tuple[str, tuple[int, ...]]]
-    refused: Counter[str]
+    malformed: Counter[str]
+    unfounded: Counter[str]
 
     @property
     def text(self) -> str:
@@ -34,20 +35,21 @@ def write(ask: Ask, kind: str, members: Sequence[Line]) -> Written:
         LanguageModelError: no usable answer.
     """
     answer = ask(question(kind, members))
-    refused: Counter[str] = Counter()
+    malformed: Counter[str] = Counter()
+    unfounded: Counter[str] = Counter()
     sentences: list[tuple[str, tuple[int, ...]]] = []
     speakers = {line.speaker for line in members if line.speaker}
-    for item in items_of(answer, "sentences", refused):
+    for item in items_of(answer, "sentences", malformed):
         try:
             sentence = read_sentence(item, {line.label for line in members})
             cited = [line for line in members if line.label in sentence.members]
             if not Ground(cited, speakers).holds(sentence.text):
-                raise Refused("a sentence that its members do not bear out")
+                raise Unfounded("a sentence that its members do not bear out")
         except Refused as reason:
-            refused[str(reason)] += 1
+            (unfounded if isinstance(reason, Unfounded) else malformed)[str(reason)] += 1
             continue
         sentences.append((sentence.text, tuple(dict.fromkeys(line.num for line in cited))))
-    return Written(sentences[:MOST_SENTENCES], refused)
+    return Written(sentences[:MOST_SENTENCES], malformed, unfounded)
 
 
 def question(kind: str, members: Sequence[Line]) -> Question:
