@@ -65,6 +65,36 @@ def recall(
 bench.add_command(recall)
 
 
+@command("update", "mnemos bench update questions.json", "mnemos bench update questions.json --json")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--seed", type=int, default=0, show_default=True, help="For the bootstrap intervals.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the results there as JSON.")
+@json_option
+def update(files: tuple[Path, ...], seed: int, save: Path | None, as_json: bool) -> None:
+    """Measure whether what is current ranks above what it replaced.
+
+    Each FILE holds facts of which later ones override earlier ones, or conversations. BM25, and ranking without regard
+    to what is current, are measured in the same run.
+    """
+    from mnemos.bench import update as measure
+    from mnemos.bench import update_report
+
+    with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
+        run = measure.run(files, seed=seed, progress=lambda name, done, total: progress(done, total))
+    if save is not None:
+        update_report.save(run, save)
+    if as_json:
+        write_json(update_report.to_json(run))
+        return
+    screen = console()
+    for table in update_report.tables(run):
+        screen.print(table.rich())
+        screen.print()
+
+
+bench.add_command(update)
+
+
 @command("demo", "mnemos demo", "mnemos demo --json")
 @click.option(
     "--store",
