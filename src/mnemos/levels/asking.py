@@ -8,7 +8,7 @@ from datetime import datetime
 
 from mnemos.facts.keys import keys, plain, subject_key
 from mnemos.facts.scene import THE_USER
-from mnemos.levels import profile, themes, timeline
+from mnemos.levels import groups, profile, themes, timeline
 from mnemos.levels.answers import Moment, Profile, ProfileLine, Timeline
 from mnemos.levels.profile import Known
 from mnemos.records import Memory
@@ -18,6 +18,8 @@ THEMES = 4
 RECURRING = 3
 """Episodes from which on a theme recurs."""
 _WORDS = 2
+_BONDS = frozenset({"people", "pets", "work"})
+"""Groups of facts that say who their object is."""
 
 
 def subject_of(fact: Memory) -> str:
@@ -55,37 +57,36 @@ def profile_of(
     about = [fact for fact in facts if fact.happened_at is None or fact.happened_at <= at]
     own = [Known.of(fact) for fact in about if subject_key(subject_of(fact)) == key]
     lines = profile.entries(own, at)
-    lines += [_seen(fact) for fact in about if _is_of(fact, as_object) and _holds(fact, at)]
-    order = [*(name for name, _ in profile.GROUPS), profile.REST]
-    lines.sort(key=lambda line: order.index(line.group))
+    lines += _seen([fact for fact in about if subject_key(subject_of(fact)) != key], as_object, at)
+    lines.sort(key=lambda line: groups.ORDER.index(line.group))
     return Profile(subject, (*lines, *_recurring(found)))
 
 
-def _is_of(fact: Memory, as_object: int) -> bool:
-    """Whether a fact about somebody else says who this person is to them."""
-    said, relation = str(fact.metadata.get("object") or ""), str(fact.metadata.get("relation") or "")
-    if not said or keys(said, "", said).object != as_object:
-        return False
-    return profile.group_of(Known.of(fact)) in ("people", "pets", "work") and bool(relation)
-
-
-def _holds(fact: Memory, at: datetime) -> bool:
-    return fact.invalid_at is None or fact.invalid_at > at
-
-
-def _seen(fact: Memory) -> ProfileLine:
-    return ProfileLine("people", fact.text.rstrip("."), fact.valid_at or fact.happened_at, None, (fact.id,))
+def _seen(facts: Sequence[Memory], as_object: int, at: datetime) -> list[ProfileLine]:
+    """Who somebody is to others, from facts about those."""
+    lines = []
+    for key in dict.fromkeys(subject_key(subject_of(fact)) for fact in facts):
+        known = [Known.of(fact) for fact in facts if subject_key(subject_of(fact)) == key]
+        for fact in profile.settled(known):
+            if fact.relation and fact.object and keys(fact.object, "", fact.object).object == as_object:
+                until = fact.until if fact.until is not None and fact.until <= at else None
+                if profile.group_of(fact) in _BONDS:
+                    lines.append(ProfileLine("people", fact.text.rstrip("."), fact.day, until, (fact.id,)))
+    return lines
 
 
 def _recurring(found: Sequence[tuple[Memory, Sequence[Memory]]]) -> list[ProfileLine]:
     """The themes that come up most, in a few words each."""
     lines: list[ProfileLine] = []
-    for theme, episodes in sorted(found, key=lambda one: (-len(one[1]), one[0].id)):
+    for theme, episodes in sorted(found, key=lambda one: (-len(one[1]), _first(one[1]))):
         label = themes.label(episodes)
         if len(episodes) >= RECURRING and len(label.words) >= _WORDS and len(lines) < THEMES:
-            first = min((one.happened_at for one in episodes if one.happened_at), default=None)
-            lines.append(ProfileLine("themes", ", ".join(label.words), first, None, (theme.id,)))
+            lines.append(ProfileLine("themes", ", ".join(label.words), theme.happened_at, None, (theme.id,)))
     return lines
+
+
+def _first(episodes: Sequence[Memory]) -> float:
+    return min((one.happened_at.timestamp() for one in episodes if one.happened_at), default=0.0)
 
 
 def timeline_of(
@@ -101,8 +102,8 @@ def timeline_of(
     for fact in facts:
         if key is None or subject_key(subject_of(fact)) == key:
             moments += [found] if (found := timeline.of_fact(fact)) else []
+    about = "user" if key == subject_key(THE_USER) else subject
     for episode in episodes:
-        if subject is None or timeline.concerns(episode, subject):
-            moments += [found] if (found := timeline.of_episode(episode)) else []
+        moments += [found] if (found := timeline.of_episode(episode, about)) else []
     within = [one for one in moments if (since is None or one.at >= since) and (until is None or one.at < until)]
     return Timeline(subject, tuple(timeline.in_order(within)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mnemos.facts.keys import subject_key
-from mnemos.levels import profile
+from mnemos.levels import groups, profile
 from mnemos.levels.profile import Known
 from mnemos.records import Memory
 from mnemos.stages import Batch
@@ -76,7 +76,7 @@ def _facts(batch: Batch, namespace: int, subject: int) -> list[Memory]:
 def _told(facts: Sequence[Memory]) -> tuple[str | None, list[str]]:
     """What a profile says, and the ids of the facts that it shows."""
     known = [Known.of(fact) for fact in facts]
-    if sum(profile.group_of(fact) in profile.PERSONAL for fact in known) < LEAST:
+    if sum(profile.group_of(fact) in groups.PERSONAL for fact in known) < LEAST:
         return None, []
     lines = profile.entries(known, _reference(facts))
     return profile.told(_subject(facts[-1]), lines), [one for line in lines for one in line.memory_ids]

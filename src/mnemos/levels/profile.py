@@ -7,57 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from mnemos.levels import groups
 from mnemos.levels.answers import ProfileLine
+from mnemos.levels.groups import DONE, ORDER, REST
 from mnemos.records import Memory
 
 Time = datetime | None
 
-GROUPS: tuple[tuple[str, str], ...] = (
-    (
-        "home",
-        r"\b(?:lives?|living|moved|moves|address|home|resid\w+|born|grew up|comes? from|is from|hometown|stays?)\b",
-    ),
-    (
-        "work",
-        r"\b(?:works?|job|employ\w+|earns?|salary|boss|stud(?:y|ies|ied)|degree|graduat\w+|profession|occupation|hired|"
-        r"retired|teaches|colleague|company|career|school|university)\b",
-    ),
-    (
-        "people",
-        r"\b(?:mother|mum|mom|father|dad|parents?|brothers?|sisters?|sons?|daughters?|child(?:ren)?|wife|husband|partner|"
-        r"boyfriend|girlfriend|fianc\w+|married|engaged|divorced|dating|aunt\w*|uncle|cousins?|nieces?|nephews?|"
-        r"grand\w+|friends?|flatmate|roommate|neighbou?r|spouse|in-law|twin|famil\w+|named)\b",
-    ),
-    ("pets", r"\b(?:pets?|dogs?|cats?|pupp\w+|kittens?|greyhound|horses?|rabbits?|hamsters?|parrots?)\b"),
-    (
-        "health",
-        r"\b(?:allerg\w+|health|diagnos\w+|intoleran\w+|vegan|vegetarian|pescatarian|diet|medic\w+|asthma\w*|an[a]?emi\w+|"
-        r"injur\w+|surgery|operation|blood|takes|suffers?|doctor|does not eat|doesn't eat|eats)\b",
-    ),
-    (
-        "likes",
-        r"\b(?:likes?|loves?|enjoys?|prefers?|favou?rite|hates?|dislikes?|can(?:'t|not) stand|interested|hobb\w+|"
-        r"fan of|afraid|fears?|into|keen|wants? (?:the|an?) )\b",
-    ),
-    (
-        "plans",
-        r"\b(?:plans?|planning|will|going to|intends?|hopes?|wants to|booked|appointment|upcoming|looking forward)\b",
-    ),
-    ("has", r"\b(?:has|have|owns?|bought|drives?|got|number|phone|e-?mail|plays?|rides?|car|keeps?)\b"),
-)
-"""Groups of a profile in order, each with the words of a relation (or object) by which a fact belongs to it."""
-REST = "also"
-PERSONAL = frozenset({"home", "work", "people", "pets", "health", "likes", "plans"})
-"""Groups by which somebody is known to be a person."""
-ROOM = {"home": 3, "work": 4, "people": 10, "pets": 3, "health": 6, "likes": 8, "plans": 5, "has": 6, REST: 6}
+ROOM = {"home": 3, "work": 4, "people": 10, "pets": 3, "health": 6, "likes": 8, "plans": 5, "has": 6, DONE: 4, REST: 6}
 """Facts of a group that are shown, of those that hold now."""
+OPEN_PLAN = timedelta(days=180)
+"""For how long a plan without a day is shown."""
 FORMER = 2
 """Facts of a group that are shown of those that no longer hold."""
 
-_GROUPS = [(name, re.compile(pattern, re.IGNORECASE)) for name, pattern in GROUPS]
+_DATED = re.compile(
+    r",? (?:since|on|in|from|at|until) (?:(?:the )?\d{1,2}(?:st|nd|rd|th)? )?(?:[A-Z][a-z]+ )?(?:\d{1,2},? )?\d{4}$"
+)
+"""What a fact's text says of its time, which the line says again."""
+_AHEAD = re.compile(r"^is (moving|leaving|starting|getting|going|flying)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +39,7 @@ class Known:
     text: str
     relation: str
     object: str
+    subject: str = ""
     since: Time = None
     until: Time = None
     said_at: Time = None
@@ -76,12 +48,13 @@ class Known:
     @classmethod
     def of(cls, memory: Memory) -> Known:
         """The fact that a memory holds."""
-        relation, said = (str(memory.metadata.get(name) or "") for name in ("relation", "object"))
+        relation, said, subject = (str(memory.metadata.get(name) or "") for name in ("relation", "object", "subject"))
         return cls(
             id=memory.id,
             text=memory.text,
             relation=relation,
             object=said,
+            subject=subject,
             since=memory.valid_at,
             until=memory.invalid_at,
             said_at=memory.happened_at,
@@ -91,7 +64,11 @@ class Known:
     @property
     def statement(self) -> str:
         """What it says of its subject, without naming it."""
-        return f"{self.relation} {self.object}".strip() if self.relation else self.text
+        own = re.match(rf"{re.escape(self.subject)}(?:['’]s)? ", self.text, re.IGNORECASE) if self.subject else None
+        if own is None and self.relation:
+            return f"{self.relation} {self.object}".strip()
+        said = self.text[own.end() :] if own else self.text
+        return (_DATED.sub("", said.rstrip(".")) if self.since else said.rstrip(".")) or said
 
     @property
     def day(self) -> Time:
@@ -101,16 +78,19 @@ class Known:
 
 def group_of(fact: Known) -> str:
     """Where in a profile a fact belongs."""
-    for words in (fact.relation, fact.object) if fact.relation else (fact.text,):
-        for name, pattern in _GROUPS:
-            if pattern.search(words):
-                return name
-        if fact.relation and fact.relation not in _VAGUE:
-            break
-    return REST
+    return groups.group_of(fact.relation, fact.object, fact.text)
 
 
-_VAGUE = frozenset({"is", "has", "is a", "is an", "has a", "has an", "was", "had", "got", "is the", "has the"})
+def settled(facts: Sequence[Known]) -> list[Known]:
+    """Facts, ended where what they rest on has changed: a salary or a boss with the job, a flatmate with the home."""
+    jobs = [fact.day for fact in facts if groups.is_job(fact.relation) and fact.day]
+    homes = [fact.day for fact in facts if groups.is_home(fact.relation) and fact.day]
+    found = []
+    for fact in facts:
+        moves = homes if groups.rests_on_home(fact.relation) else jobs if groups.rests_on_job(fact.relation) else []
+        later = [move for move in moves if fact.day is not None and move > fact.day]
+        found.append(replace(fact, until=min(later)) if later and fact.until is None else fact)
+    return found
 
 
 def entries(facts: Iterable[Known], now: datetime | None) -> list[ProfileLine]:
@@ -119,23 +99,25 @@ def entries(facts: Iterable[Known], now: datetime | None) -> list[ProfileLine]:
     With `now`, a plan whose day has passed is left out, and so is what begins later unless it is a plan.
     """
     grouped: dict[str, list[Known]] = {}
-    for fact in facts:
+    for fact in settled(list(facts)):
         grouped.setdefault(group_of(fact), []).append(fact)
     lines: list[ProfileLine] = []
-    for name in (*(name for name, _ in GROUPS), REST):
+    for name in ORDER:
         found = grouped.get(name, [])
         current = [fact for fact in found if _holds(fact, name, now)]
         former = [fact for fact in found if fact.until is not None and (now is None or fact.until <= now)]
-        lines += [_entry(name, fact) for fact in _first(current, ROOM[name])]
-        lines += [_entry(name, fact) for fact in _first(former, FORMER)]
+        lines += [_entry(name, fact, now) for fact in _first(current, ROOM[name])]
+        lines += [_entry(name, fact, now) for fact in _first(former, FORMER)]
     return lines
 
 
 def _holds(fact: Known, name: str, now: datetime | None) -> bool:
     if fact.until is not None and (now is None or fact.until <= now):
         return False
-    if now is None or fact.since is None:
+    if now is None:
         return True
+    if fact.since is None:
+        return name != "plans" or fact.said_at is None or now - fact.said_at < OPEN_PLAN
     return fact.since.date() >= now.date() if name == "plans" else fact.since <= now
 
 
@@ -149,8 +131,12 @@ def _stamp(moment: Time) -> float:
     return 0.0 if moment is None else moment.timestamp()
 
 
-def _entry(group: str, fact: Known) -> ProfileLine:
-    return ProfileLine(group, fact.statement, fact.since or fact.said_at, fact.until, (fact.id,))
+def _entry(group: str, fact: Known, now: datetime | None) -> ProfileLine:
+    """A fact as a line; what was ahead when it was said, and lies behind now, reads so."""
+    said = fact.statement
+    if now is not None and fact.since is not None and fact.since <= now:
+        said = _AHEAD.sub(r"was \1", said)
+    return ProfileLine(group, said, fact.since or fact.said_at, fact.until, (fact.id,))
 
 
 def told(subject: str, lines: Sequence[ProfileLine]) -> str | None:

@@ -174,7 +174,8 @@ def levels_in(connection: sqlite3.Connection, namespaces: Iterable[int], kind: i
     marks = ", ".join(str(int(num)) for num in namespaces) or "NULL"
     query = (
         "SELECT l.memory FROM levels l JOIN memories m ON m.num = l.memory "
-        f"WHERE l.namespace IN ({marks}) AND l.kind = ? AND {_SHOWN} ORDER BY m.seq DESC, l.memory LIMIT ?"
+        f"WHERE l.namespace IN ({marks}) AND l.kind = ? AND l.memory < 0 AND {_SHOWN} "
+        "ORDER BY m.seq DESC, l.memory LIMIT ?"
     )
     return [num for (num,) in connection.execute(query, (kind, limit))][::-1]
 
