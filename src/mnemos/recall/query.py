@@ -60,7 +60,7 @@ _yours = re.compile(
     re.IGNORECASE,
 )
 _dated = re.compile(r"\d{4}|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
-_FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = frozenset(
     """a about after all also am an and any are as at be because been before being between both but by can could did do
     does doing during each for from had has have having he her hers him his how i if in into is it its just me might
     more most my no not of off on once only or other our out over own same she should so some such than that the their
@@ -96,7 +96,7 @@ def read_query(text: str, *, now: datetime, snapshot: Snapshot, embedder: Embedd
     rest = _without(text, spoken)
     found = words.split(text)
     distinct = list(dict.fromkeys(found))
-    light = _FUNCTION_WORDS | (set(found) - set(words.split(rest)))
+    light = FUNCTION_WORDS | (set(found) - set(words.split(rest)))
     weights = [FUNCTION_WEIGHT if word in light else 1.0 for word in distinct]
     terms, first = np.unique(np.array(hash_words(distinct), np.uint32), return_index=True)
     content = " ".join(word for word in distinct if word not in light)
@@ -143,7 +143,7 @@ def _pooled(pieces: NDArray[np.uint16], vectors: NDArray[np.float32], snapshot: 
 
 
 def _phrases(found: list[str]) -> NDArray[np.uint32]:
-    pairs = [(a, b) for a, b in pairwise(found) if not (a in _FUNCTION_WORDS and b in _FUNCTION_WORDS)]
+    pairs = [(a, b) for a, b in pairwise(found) if not (a in FUNCTION_WORDS and b in FUNCTION_WORDS)]
     first = np.array(hash_words(a for a, _ in pairs), np.uint32)
     second = np.array(hash_words(b for _, b in pairs), np.uint32)
     return np.unique(pair(first, second))
