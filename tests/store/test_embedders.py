@@ -18,6 +18,12 @@ from mnemos.embed.static import StaticEmbedder
 TEXTS = ["Rita is vegan.", "Tom likes chess.", "It rained in Porto. " * 150, "The dog barked."]
 
 
+@pytest.fixture(autouse=True)
+def verbatim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is derived here: what counts is what was said."""
+    monkeypatch.setattr("mnemos.keeping.default_stages", lambda: ())
+
+
 def embedders(path: Path) -> dict[str, int]:
     """How many vectors of each embedder serve."""
     with closing(sqlite3.connect(path)) as raw:

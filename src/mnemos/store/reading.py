@@ -18,7 +18,8 @@ from mnemos.store.conditions import Selection, where
 from mnemos.store.database import Database
 from mnemos.store.meta import read_meta, serving_name
 from mnemos.store.projection import MAX_PARTS
-from mnemos.store.rows import COLUMNS, Stored, fetch, fetch_held, fetch_id
+from mnemos.store.rows import Stored, fetch, fetch_held, fetch_id
+from mnemos.store.then import table_at
 from mnemos.store.touched import last_tick, touched_since
 from mnemos.times import from_micros
 
@@ -134,12 +135,12 @@ class Reader:
 
     def fetch(self, nums: Sequence[int], known_at: int | None = None) -> dict[int, Memory]:
         """Memories by number, as the store knew them at a time where one is given."""
-        with self.db.read() as connection, _table_at(connection, known_at) as table:
+        with self.db.read() as connection, table_at(connection, known_at) as table:
             return fetch(connection, nums, table)
 
     def said(self, nums: Sequence[int], known_at: int | None = None) -> dict[int, Said]:
         """Who said what in these memories; less than `fetch` gives, and sooner."""
-        with self.db.read() as connection, _table_at(connection, known_at) as table:
+        with self.db.read() as connection, table_at(connection, known_at) as table:
             query = (
                 "SELECT m.num, coalesce(m.text, l.text, ''), m.speaker, m.role, coalesce(m.valid_at, m.happened_at) "
                 f"FROM {table} m LEFT JOIN log l ON l.seq = m.said WHERE m.num IN (SELECT value FROM json_each(?))"
@@ -149,14 +150,14 @@ class Reader:
     def select(self, selection: Selection, now: int) -> list[int]:
         """The numbers of the memories that match, in reading order."""
         condition, values = where(selection, now)
-        with self.db.read() as connection, _table_at(connection, selection.known_at) as table:
+        with self.db.read() as connection, table_at(connection, selection.known_at) as table:
             rows = connection.execute(f"SELECT m.num FROM {table} m WHERE {condition} ORDER BY m.seq, m.num", values)
             return [row[0] for row in rows]
 
     def page(self, selection: Selection, now: int, limit: int, offset: int) -> tuple[list[Memory], int]:
         """Matching memories in reading order, and how many match in all."""
         condition, values = where(selection, now)
-        with self.db.read() as connection, _table_at(connection, selection.known_at) as table:
+        with self.db.read() as connection, table_at(connection, selection.known_at) as table:
             total = connection.execute(f"SELECT count(*) FROM {table} m WHERE {condition}", values).fetchone()[0]
             query = f"SELECT m.num FROM {table} m WHERE {condition} ORDER BY m.seq, m.num LIMIT ? OFFSET ?"
             nums = [row[0] for row in connection.execute(query, [*values, limit, offset])]
@@ -233,7 +234,7 @@ class Reader:
 
     def texts_at(self, namespaces: Sequence[int], known_at: int) -> list[tuple[int, Source]]:
         """Number, text, speaker and time of memories that have changed since `known_at`, as they were then."""
-        with self.db.read() as connection, _table_at(connection, known_at) as table:
+        with self.db.read() as connection, table_at(connection, known_at) as table:
             query = (
                 f"SELECT m.num, l.text, m.speaker, m.happened_at FROM {table} m JOIN log l ON l.seq = m.said "
                 "JOIN memories c ON c.num = m.num WHERE m.namespace = ? AND c.updated_at > ?"
@@ -278,41 +279,3 @@ def _stats(connection: sqlite3.Connection, rows: str, values: list[Any], db: Dat
         purge=read_meta(connection, "purge", "done"),
         embedder=serving_name(connection),
     )
-
-
-_AT = (
-    f"SELECT {COLUMNS} FROM memories_then UNION ALL "
-    f"SELECT {COLUMNS} FROM memories WHERE num NOT IN (SELECT num FROM memories_then)"
-)
-
-
-class _table_at:  # noqa: N801 - reads as a function in a with statement
-    """The table of memories as the store knew them at a time; the live table where no time is given."""
-
-    def __init__(self, connection: sqlite3.Connection, known_at: int | None) -> None:
-        self.connection = connection
-        self.known_at = known_at
-
-    def __enter__(self) -> str:
-        if self.known_at is None:
-            return "memories"
-        self.connection.execute(f"CREATE TEMP TABLE memories_then AS SELECT {COLUMNS} FROM memories WHERE 0")
-        changed = self.connection.execute(
-            "SELECT id, num FROM memories WHERE updated_at > ? AND created_at <= ? AND num > 0",
-            (self.known_at, self.known_at),
-        ).fetchall()
-        for memory_id, _ in changed:
-            entries = [e for e in log.entries_of(self.connection, memory_id) if e.at <= self.known_at]
-            row = log.fold(entries)
-            if row is not None:
-                row.pop("texts")
-                names = ", ".join(row)
-                self.connection.execute(
-                    f"INSERT INTO memories_then ({names}, strength, uses) VALUES ({', '.join('?' * len(row))}, 1, 0)",
-                    list(row.values()),
-                )
-        return f"({_AT})"
-
-    def __exit__(self, *_: object) -> None:
-        if self.known_at is not None:
-            self.connection.execute("DROP TABLE temp.memories_then")
