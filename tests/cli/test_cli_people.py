@@ -82,7 +82,7 @@ def test_a_memory_cannot_steer_the_terminal_or_write_markup(run: Run, empty: Pat
 def test_a_long_text_is_shown_where_it_answers(run: Run, empty: Path) -> None:
     filler = "The weather was mild and nothing much happened that day. " * 200
     run("add", f"{filler}\n\nThe spare key is under the blue flowerpot.\n\n{filler}", "--kind", "note")
-    shown = run("search", "where is the spare key?").stdout
+    shown = run("search", "where is the spare key?", "--kind", "note").stdout
     assert "    … " in shown
     assert max(map(len, shown.splitlines())) < 320
 
