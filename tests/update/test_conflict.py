@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from clock import Clock
 
 from mnemos import InvalidInput, Memory, Mnemos, NotFound
 from mnemos.facts.stage import FactStage
+from mnemos.stages import Again, Batch
 from mnemos.store.superseding import Rival
 from mnemos.update.add_only import AddOnly
 from mnemos.update.conflict import Resolver
@@ -192,3 +193,46 @@ def test_a_policy_can_be_chosen(path: Path, clock: Clock, policy: Policy, closed
         say(memory, "The capital of Maresia is Nova.", 2024)
         assert [one.invalid_at is not None for one in memory.facts()] == closed
         assert memory.check() == []
+
+
+class Quiet:
+    """Lets every memory that speaks of silence leave the index."""
+
+    name = "quiet"
+    again: Mapping[str, Again] = {}
+
+    def take(self, batch: Batch) -> None:
+        for stored in batch.memories:
+            if "silence" in stored.memory.text:
+                batch.rest(stored.num, "filler", "quiet")
+
+
+def test_what_left_the_index_comes_back_and_is_derived_from(path: Path, clock: Clock) -> None:
+    with Mnemos(path, clock=clock, stages=[Quiet(), FactStage(Resolver())]) as memory:
+        added = say(memory, "The home of silence is Maresia.", 2019)
+        assert memory.search("home of silence") == []
+        (line,) = [change for change in memory.history(added.id) if change.op == "rest"]
+        assert line.decision
+        assert memory.undo(line.decision).resting is None
+        assert memory.search("home of silence")[0].memory.text.startswith("The home of silence is Maresia")
+        assert [one.metadata["object"] for one in memory.facts()] == ["Maresia"]
+        with memory._store.db.write() as connection:
+            connection.execute("DELETE FROM progress")
+        say(memory, "The river of Maresia is the Lima.", 2025)
+        assert memory.get(added.id).resting is None  # type: ignore[union-attr]
+
+
+def test_a_merge_comes_apart_and_stays_apart(memory: Mnemos) -> None:
+    say(memory, "The capital of Maresia is Nova.", 2019)
+    say(memory, "The capital of Maresia is Nova.", 2020)
+    (one,) = memory.facts()
+    assert len(one.sources) == 2
+    (line,) = [change for change in memory.history(one.id) if change.op == "merge"]
+    assert line.decision
+    memory.undo(line.decision)
+    assert [len(fact.sources) for fact in memory.facts()] == [1, 1]
+    with memory._store.db.write() as connection:
+        connection.execute("DELETE FROM progress")
+    say(memory, "The river of Maresia is the Lima.", 2025)
+    assert [len(fact.sources) for fact in memory.facts(str(one.metadata["subject"]))][:2] == [1, 1]
+    assert memory.check() == []

@@ -28,7 +28,7 @@ def test_a_profile_follows_what_changed(memory: Mnemos) -> None:
     memory.maintain()
     for shown in (str(memory.profile("Rita")), *(one.text for one in memory.list(kinds=["profile"]))):
         current = [line for line in shown.splitlines() if "lives in Lisbon" in line]
-        assert "lives in Porto" in shown
+        assert "Porto" in shown
         assert all("until" in line for line in current)
     assert "lives in Lisbon" in str(memory.profile("Rita", as_of=THEN))
     assert memory.stats().jobs == {}

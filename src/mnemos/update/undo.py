@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from mnemos.stages import Batch
+from mnemos.facts.stage import MERGE, FactStage
+from mnemos.stages import Batch, Stage
 from mnemos.store import decisions, superseding
 from mnemos.store.decisions import Decision
 from mnemos.store.deriving import derived_from
-from mnemos.update.conflict import SUPERSEDED, SUPERSEDES
+from mnemos.update.conflict import SUPERSEDED, SUPERSEDES, resolve
+
+AWAKE = ("rest", "forget")
+"""Decisions that took a memory out of the index."""
 
 
-def undo(batch: Batch, decision: Decision) -> bool:
-    """Reverse a decision and what followed from it; False where decisions of its sort cannot be undone."""
+def undo(batch: Batch, decision: Decision, stages: Sequence[Stage] = ()) -> bool:
+    """Reverse a decision and what followed from it; False where decisions of its sort cannot be undone.
+
+    What comes back into the index goes through `stages`, since derivation has passed it by.
+    """
     reverse = _REVERSE.get(decision.op)
     if reverse is None:
         return False
-    if decision.undone_at is None:
-        decisions.mark_undone(batch.connection, decision.id, batch.now)
-        reverse(batch, decision)
+    if decision.undone_at is not None:
+        return True
+    decisions.mark_undone(batch.connection, decision.id, batch.now)
+    reverse(batch, decision)
+    stored = batch.fetch(decision.memory)
+    if decision.op in AWAKE and stored is not None:
+        awake = Batch(batch.connection, [stored], batch.index, batch.now)
+        for stage in stages:
+            stage.take(awake)
     return True
 
 
@@ -52,6 +65,12 @@ def _mark(batch: Batch, memory: int, op: str, other: int) -> None:
             decisions.mark_undone(batch.connection, made.id, batch.now)
 
 
+def _unmerge(batch: Batch, decision: Decision) -> None:
+    """Give what a memory states a fact of its own."""
+    if decision.other is not None:
+        FactStage(resolve).unmerge(batch, decision.memory, decision.other)
+
+
 def _wake(batch: Batch, decision: Decision) -> None:
     """Let a memory that left the index come back into it."""
     superseding.wake(batch.connection, decision.memory)
@@ -66,7 +85,7 @@ def _unwrite(batch: Batch, decision: Decision) -> None:
 _REVERSE: dict[str, Callable[[Batch, Decision], None]] = {
     SUPERSEDED: _reopen,
     SUPERSEDES: _reopen_from_newer,
-    "rest": _wake,
-    "forget": _wake,
+    MERGE: _unmerge,
+    **dict.fromkeys(AWAKE, _wake),
     "write": _unwrite,
 }

@@ -90,7 +90,8 @@ class UpdateVerbs(Keeper):
             decision = decisions.find(connection, wanted)
             if decision is None:
                 raise NotFound("decision_id", wanted)
-            if not undo(Batch(connection, [], self._index, self._now()), decision):
+            batch = Batch(connection, [], self._index, self._now())
+            if not undo(batch, decision, self._pipeline.stages):
                 raise InvalidInput("decision_id", f"is of a {decision.op!r}", "undo what was decided automatically")
             stored = fetch_num(connection, decision.memory)
         if stored is None:
