@@ -203,7 +203,8 @@ class Ran:
     def __init__(self, store: Path, width: int = 100) -> None:
         self.store = store
         self.printed = io.StringIO()
-        self.answers = demo.run_demo(store, Console(file=self.printed, width=width))
+        self.shown = demo.run_demo(store, Console(file=self.printed, width=width))
+        self.answers = self.shown.answers
 
     @property
     def output(self) -> str:

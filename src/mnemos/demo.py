@@ -1,11 +1,11 @@
-"""The demo: import the sample history, say what was remembered, and ask it six questions."""
+"""The demo: import the sample history, say who and what it is about and what happened, and ask it six questions."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -14,12 +14,13 @@ from rich import box
 from rich.console import Console, Group
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from mnemos.io.importing import ImportReport
+from mnemos.levels.answers import Profile, Timeline
 from mnemos.records import Context, Hit, Memory
 from mnemos.sample import ASKED_AT, QUESTIONS, Question, history_file
 from mnemos.store.reading import Stats
@@ -32,6 +33,7 @@ HITS = 3
 BUDGET = 500
 """Tokens of the context block."""
 
+_DERIVED = ("fact", "episode", "theme", "profile")
 _EXCERPT = 280
 _WIDEST = 100
 _REASONS = 3
@@ -52,24 +54,72 @@ class Answer:
     context: Context
 
 
-def run_demo(store_path: str | os.PathLike[str], console: Console, *, budget: int = BUDGET) -> list[Answer]:
-    """Import the sample into a store, ask the six questions, and print it all; a second run imports nothing new."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the demo showed."""
+
+    profile: Profile
+    timeline: Timeline
+    answers: tuple[Answer, ...]
+
+
+def run_demo(store_path: str | os.PathLike[str], console: Console, *, budget: int = BUDGET) -> Shown:
+    """Import the sample into a store, show what it holds, ask the six questions; a second run imports nothing new."""
     with Mnemos(store_path) as memory:
         report = import_sample(memory, console)
         _show(console, _remembered(memory, report))
-        return [_ask_aloud(memory, number, console, budget) for number in range(1, len(QUESTIONS) + 1)]
+        profile, timeline = memory.profile(user_id=USER, as_of=ASKED_AT), memory.timeline(user_id=USER)
+        title = f"\nWho it is about, as of {_date(ASKED_AT)}"
+        _show(console, Text(title, style="bold"), Padding(profile_table(profile), (0, 0, 0, 2)))
+        _show(console, Text("\nWhat happened", style="bold"), Padding(timeline_table(timeline), (0, 0, 0, 2)))
+        answers = tuple(_ask_aloud(memory, number, console, budget) for number in range(1, len(QUESTIONS) + 1))
+        return Shown(profile, timeline, answers)
 
 
 def import_sample(memory: Mnemos, console: Console) -> ImportReport:
-    """Import the sample history under a progress bar."""
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), DownloadColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    """Import the sample history and derive from it, each under a progress bar."""
+    text, bar = TextColumn("{task.description}"), BarColumn(bar_width=24)
+    with Progress(text, bar, DownloadColumn(), TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("Importing", total=None)
-        return memory.import_file(
+        report = memory.import_file(
             history_file(),
             user_id=USER,
             progress=lambda read, total: progress.update(task, completed=read, total=total),
         )
+    with Progress(text, bar, MofNCompleteColumn(), TimeElapsedColumn(), console=console) as progress:
+        task = progress.add_task("Reading it", total=report.added)
+        memory.maintain(progress=lambda read: progress.update(task, completed=read))
+    return report
+
+
+def profile_table(found: Profile, clean: Callable[[str], str] = str) -> Table:
+    """A profile as people read it: group, line and day; `clean` is applied to what others wrote."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    table.add_column(style="dim", no_wrap=True)
+    group = ""
+    for line in found.lines:
+        until = f"until {line.until.date()}" if line.until else ""
+        day = until or (str(line.since.date()) if line.since else "")
+        table.add_row(line.group if line.group != group else "", Text(clean(line.text), "dim" if until else ""), day)
+        group = line.group
+    return table
+
+
+def timeline_table(found: Timeline, clean: Callable[[str], str] = str) -> Table:
+    """A timeline as people read it: day and line, facts in bold; `clean` is applied to what others wrote."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    day = ""
+    for moment in found:
+        shown = moment.day
+        until = f"  (until {moment.until.date()})" if moment.until else ""
+        text = Text(clean(moment.text), "bold" if moment.kind == "fact" else "").append(until, "dim")
+        table.add_row(shown if shown != day else "", text)
+        day = shown
+    return table
 
 
 def ask(memory: Mnemos, question: Question, *, budget: int = BUDGET) -> Answer:
@@ -97,8 +147,10 @@ def _ask_aloud(memory: Mnemos, number: int, console: Console, budget: int) -> An
 def _remembered(memory: Mnemos, report: ImportReport) -> Group:
     stats = memory.stats(user_id=USER)
     again = f", {report.repeated:,} were there already" if report.repeated else ""
+    derived = ", ".join(f"{stats.kinds[kind]:,} {kind}s" for kind in _DERIVED if stats.kinds.get(kind))
     lines = [
-        ("memories", f"{stats.memories:,} ({report.added:,} added{again})"),
+        ("turns", f"{stats.kinds.get('turn', 0):,} ({report.added:,} added{again})"),
+        ("derived", derived or "nothing"),
         ("left out", "; ".join(f"{count} {reason}" for reason, count in report.skipped.items()) or "nothing"),
         ("sessions", f"{stats.sessions:,}"),
         ("span", _span(stats)),
@@ -178,4 +230,7 @@ def _show(console: Console, *parts: Group | Padding | Panel | Text) -> None:
         console.print(part, highlight=False, width=min(console.width, _WIDEST))
 
 
-__all__: Sequence[str] = ("BUDGET", "HITS", "USER", "Answer", "ask", "import_sample", "name_counts", "run_demo")
+__all__: Sequence[str] = (
+    *("BUDGET", "HITS", "USER", "Answer", "Shown", "ask", "import_sample", "name_counts"),
+    *("profile_table", "run_demo", "timeline_table"),
+)

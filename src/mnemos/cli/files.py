@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mnemos.cli.command import Call, command, on_store
 from mnemos.cli.options import scoped
-from mnemos.cli.output import console, progress_bar, visible, write_json
+from mnemos.cli.output import console, progress_bar, tell, visible, write_json
+
+if TYPE_CHECKING:
+    from mnemos import Mnemos
 
 
 @command(
@@ -48,14 +51,23 @@ def import_(call: Call, file: Path, scope: dict[str, Any], format_: str | None, 
             report = error.report
         else:
             stopped = None
+        _derive(memory, file, report.added, quiet=call.as_json)
     if call.as_json:
         write_json(report)
         return
     from mnemos.cli.people import show_import
 
     show_import(console(), report)
+    if report.added and not stopped:
+        tell("mnemos profile and mnemos timeline say what was understood")
     if stopped is not None:
         raise stopped
+
+
+def _derive(memory: Mnemos, file: Path, added: int, *, quiet: bool) -> None:
+    """Derive from what was imported; stopping loses nothing, the next command goes on."""
+    with progress_bar(f"reading {file.name}", bytes_=False, quiet=quiet) as progress:
+        memory.maintain(progress=lambda read: progress(read, max(read, added)))
 
 
 @command(

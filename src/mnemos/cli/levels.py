@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from mnemos.levels.answers import Profile, Timeline
 
 NOTHING_KNOWN = "mnemos: nothing is known about this yet"
-ENDED = "dim"
-"""How what no longer holds is shown."""
 
 
 @command(
@@ -80,40 +78,20 @@ def derive(memory: Mnemos, *, quiet: bool) -> None:
 
 
 def show_profile(console: Console, found: Profile) -> None:
-    """A profile as people read it: a block a group."""
-    from rich.table import Table
+    """A profile as people read it."""
     from rich.text import Text
 
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
-    table.add_column(style="dim", no_wrap=True)
-    group = ""
-    for line in found.lines:
-        until = f"until {line.until.date()}" if line.until else ""
-        day = until or (str(line.since.date()) if line.since else "")
-        table.add_row(line.group if line.group != group else "", Text(visible(line.text), ENDED if until else ""), day)
-        group = line.group
+    from mnemos.demo import profile_table
+
     console.print(Text(visible(found.subject), "bold"))
-    console.print(table)
+    console.print(profile_table(found, visible))
 
 
 def show_timeline(console: Console, found: Timeline) -> None:
-    """A timeline as people read it: a line a moment, after its day."""
-    from rich.table import Table
-    from rich.text import Text
+    """A timeline as people read it."""
+    from mnemos.demo import timeline_table
 
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
-    day = ""
-    for moment in found:
-        shown = str(moment.at.date())
-        until = f"  (until {moment.until.date()})" if moment.until else ""
-        text = Text(visible(moment.text), "bold" if moment.kind == "fact" else "").append(until, ENDED)
-        table.add_row(shown if shown != day else "", text)
-        day = shown
-    console.print(table)
+    console.print(timeline_table(found, visible))
 
 
 def _leave_empty(call: Call, known: bool) -> None:

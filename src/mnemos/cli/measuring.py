@@ -104,16 +104,16 @@ bench.add_command(update)
 )
 @json_option
 def demo(store: Path | None, as_json: bool) -> None:
-    """Import a sample history, and ask it six questions."""
+    """Import a sample history, show who it is about and what happened, and ask it six questions."""
     from rich.console import Console
 
     from mnemos.demo import run_demo
 
     screen = Console(quiet=True) if as_json else console()
     with tempfile.TemporaryDirectory(prefix="mnemos-demo-") as folder:
-        answers = run_demo(store or Path(folder, "demo.db"), screen)
+        shown = run_demo(store or Path(folder, "demo.db"), screen)
     if as_json:
-        write_json({"answers": answers})
+        write_json(shown)
 
 
 COMMANDS = (bench, demo)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+
+_MONTH = re.compile(r"\bin [A-Z][a-z]+ \d{4}\W*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,13 @@ class Moment:
     until: datetime | None = None
     """For a fact that no longer holds: when it ceased to."""
 
+    @property
+    def day(self) -> str:
+        """The day as an ISO date; the month alone where no day was said."""
+        return _day(self.at)[:7] if _MONTH.search(self.text) else _day(self.at)
+
     def __str__(self) -> str:
-        return f"{_day(self.at)}  {self.text}" + (f" (until {_day(self.until)})" if self.until else "")
+        return f"{self.day:<10}  {self.text}" + (f" (until {_day(self.until)})" if self.until else "")
 
 
 @dataclass(frozen=True, slots=True)

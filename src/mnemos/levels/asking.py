@@ -17,7 +17,8 @@ THEMES = 4
 """Themes that a profile shows."""
 RECURRING = 3
 """Episodes from which on a theme recurs."""
-_WORDS = 2
+_WORDS = 3
+"""Words that a recurring theme is told by at least."""
 _BONDS = frozenset({"people", "pets", "work"})
 """Groups of facts that say who their object is."""
 

@@ -28,6 +28,7 @@ _DATED = re.compile(
     r",? (?:since|on|in|from|at|until) (?:(?:the )?\d{1,2}(?:st|nd|rd|th)? )?(?:[A-Z][a-z]+ )?(?:\d{1,2},? )?\d{4}$"
 )
 """What a fact's text says of its time, which the line says again."""
+_NOW = re.compile(r" (?:from now on|now|these days|any ?more|currently|at the moment)$")
 _AHEAD = re.compile(r"^is (moving|leaving|starting|getting|going|flying)\b")
 
 
@@ -67,8 +68,8 @@ class Known:
         own = re.match(rf"{re.escape(self.subject)}(?:['’]s)? ", self.text, re.IGNORECASE) if self.subject else None
         if own is None and self.relation:
             return f"{self.relation} {self.object}".strip()
-        said = self.text[own.end() :] if own else self.text
-        return (_DATED.sub("", said.rstrip(".")) if self.since else said.rstrip(".")) or said
+        said = _NOW.sub("", (self.text[own.end() :] if own else self.text).rstrip("."))
+        return _DATED.sub("", said) if self.since else said
 
     @property
     def day(self) -> Time:

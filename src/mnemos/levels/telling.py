@@ -30,14 +30,17 @@ _WEAK = re.compile(
     r"holiday|results|allergic|[a-z]{3,}ed)\b",
     re.IGNORECASE,
 )
-_LOUD = re.compile(r"!|\b[A-Z]{4,}\b|\b[A-Z]{2,} [A-Z]{2,}\b")
+_LOUD = re.compile(r"!!|!$|\b[A-Z]{4,}\b|\b[A-Z]{2,} [A-Z]{2,}\b")
 _WHEN = re.compile(
     r"\b(?:today|yesterday|tomorrow|tonight|this (?:morning|week|weekend|month)|"
     r"(?:last|next) (?:night|week|month|year|[a-z]+day)|(?:on )?(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|"
     r"february|march|april|june|july|august|september|october|november|december|\d{1,2}(?:st|nd|rd|th))\b",
     re.IGNORECASE,
 )
-_SUPPOSED = re.compile(r"\b(?:should|would|could|might|if|maybe|perhaps|wait|want|wants|wish)\b", re.IGNORECASE)
+_SUPPOSED = re.compile(
+    r"\b(?:should|would|could|might|if|maybe|perhaps|wait|want|wants|wish|won't|know|think|guess|hope|ideas)\b",
+    re.IGNORECASE,
+)
 _ASKING = re.compile(
     r"\?|^(?:(?:ok|right|so|and|now|please)[ ,]+)*(?:can|could|would|will|should|do|does|did|is|are|how|what|whats|"
     r"what's|why|which|who|where|when|tell|write|help|give|make|draft|explain|quiz|test me|show|find|need|want|remind|"
