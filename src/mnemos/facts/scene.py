@@ -121,7 +121,7 @@ def plain_kin(kin: str) -> str:
     """A kinship without its adjectives: `older sister` is `sister`; `best friend` stays."""
     low = " ".join(kin.lower().split())
     words = low.split()
-    return low if low in FRIENDS or words[-1] not in KIN else words[-1]
+    return low if not words or low in FRIENDS or words[-1] not in KIN else words[-1]
 
 
 def kin_of(relation: str) -> str | None:

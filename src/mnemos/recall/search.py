@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mnemos.arguments import Request
 from mnemos.embed.protocol import Embedder
 from mnemos.passages import Index, Indexed
@@ -23,6 +26,10 @@ from mnemos.times import to_micros
 
 FOLDED = 4
 """How many ranked memories are looked at for each hit where some may fold into others."""
+
+
+CLEARLY = 4.0
+"""Logits by which a derived memory must be better than its source to be shown in its place."""
 
 
 class Asked(NamedTuple):
@@ -117,20 +124,30 @@ class Searcher:
 
     def _fold(self, ranking: Ranking, request: Request) -> list[tuple[int, list[int]]]:
         """Places in the ranking to return, each with the memories folded into it: a derived memory and its sources
-        never both appear; the better one stays."""
+        never both appear. The source stays, where it ranks, unless what was derived from it is clearly better."""
         nums = ranking.nums.tolist()
         sources = self._store.sources_among(nums) if min(nums, default=0) < 0 else {}
         if not sources or set(request.kinds) & set(LEVELS):
             return [(place, []) for place in range(len(nums))]
+        place_of = {num: place for place, num in enumerate(nums)}
+        logits = _logits(ranking.scores)
+        yields: dict[int, int] = {}
+        for place, num in enumerate(nums):
+            first = min((place_of[other] for other in sources.get(num, ())), default=place)
+            if num < 0 and first > place and logits[place] - logits[first] <= CLEARLY:
+                yields[num] = nums[first]
         kept: list[tuple[int, list[int]]] = []
         owner: dict[int, int] = {}
         for place, num in enumerate(nums):
+            if num in yields:
+                continue
             if num in owner:
                 kept[owner[num]][1].append(num)
                 continue
             for other in sources.get(num, ()):
-                owner.setdefault(other, len(kept))
-            kept.append((place, []))
+                if other not in yields:
+                    owner.setdefault(other, len(kept))
+            kept.append((place, [other for other, into in yields.items() if into == num]))
         return kept
 
     def _hits(self, ranking: Ranking, chosen: Sequence[tuple[int, list[int]]], request: Request) -> list[Hit]:
@@ -143,6 +160,11 @@ class Searcher:
                 others = tuple(memories[num].id for num in also if num in memories)
                 hits.append(_hit(ranking, place, memory, others))
         return hits
+
+
+def _logits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    bounded = np.clip(scores, 1e-9, 1 - 1e-9)
+    return np.log(bounded / (1 - bounded))
 
 
 def _columns(unit: Indexed) -> dict[str, Any]:
