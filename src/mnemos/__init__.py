@@ -2,9 +2,11 @@
 
 from mnemos._version import __version__
 from mnemos.errors import (
+    BudgetExceeded,
     EmbedderError,
     ImportFailed,
     InvalidInput,
+    LanguageModelError,
     MnemosError,
     NewerSchema,
     NotAStore,
@@ -14,18 +16,24 @@ from mnemos.errors import (
     StoreError,
     StoreFull,
 )
+from mnemos.llm.paying import Costs
 from mnemos.records import Change, Context, ContextItem, Deletion, Hit, Link, Memory, Page
 from mnemos.system import Mnemos
+from mnemos.verbs.jobs import DeadLetter
 
 __all__ = [
+    "BudgetExceeded",
     "Change",
     "Context",
     "ContextItem",
+    "Costs",
+    "DeadLetter",
     "Deletion",
     "EmbedderError",
     "Hit",
     "ImportFailed",
     "InvalidInput",
+    "LanguageModelError",
     "Link",
     "Memory",
     "Mnemos",

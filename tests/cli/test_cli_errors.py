@@ -24,6 +24,8 @@ LINES = {
     "check": ["check"],
     "reindex": ["reindex"],
     "maintain": ["maintain"],
+    "costs": ["costs"],
+    "jobs": ["jobs"],
     "stats": ["stats"],
     "verify-erased": ["verify-erased", "x"],
 }

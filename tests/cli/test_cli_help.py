@@ -15,6 +15,8 @@ from mnemos.cli import main
 ASKED = (
     *("add", "search", "context", "list", "show", "update", "delete", "history", "import", "export", "backup"),
     *("check", "reindex", "maintain", "stats", "verify-erased", "bench recall", "demo"),
+    *("facts", "undo", "feedback", "bench update"),
+    *("costs", "jobs"),
 )
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 
@@ -59,7 +61,7 @@ def shared_options() -> set[str]:
 
 
 def test_the_page_names_no_other_command() -> None:
-    named = re.findall(r"^### `mnemos ([a-z-]+(?: recall)?)", DOCS.read_text("utf-8"), re.M)
+    named = re.findall(r"^### `mnemos ([a-z-]+(?: recall| update)?)", DOCS.read_text("utf-8"), re.M)
     assert sorted(named) == sorted(COMMANDS)
 
 

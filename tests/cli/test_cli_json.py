@@ -42,6 +42,8 @@ LINES: dict[str, tuple[list[str], set[str]]] = {
     "check": (["check"], {"problems"}),
     "reindex": (["reindex"], {"memories"}),
     "maintain": (["maintain"], {"done", "failed", "expired", "waiting", "purge", "read"}),
+    "costs": (["costs"], {"calls", "prompt_tokens", "completion_tokens", "cost", "lines"}),
+    "jobs": (["jobs"], {"queued", "dead", "retried"}),
     "stats": (
         ["stats"],
         {

@@ -14,6 +14,7 @@ from mnemos.errors import MnemosError, StoreError
 
 if TYPE_CHECKING:
     from mnemos import Mnemos
+    from mnemos.llm import LanguageModel
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,13 +68,13 @@ class Call:
     zone: str | None = None
     """How to read times without a zone, and in which zone to show times to people."""
 
-    def open(self, *, create: bool = False) -> Mnemos:
+    def open(self, *, create: bool = False, llm: LanguageModel | None = None) -> Mnemos:
         """The store; a missing file is made only where something is about to be put into it."""
         if not create:
             self.require()
         from mnemos.system import Mnemos
 
-        return Mnemos(self.store, timezone=self.zone)
+        return Mnemos(self.store, timezone=self.zone, llm=llm)
 
     def require(self) -> None:
         """Refuse a store that is not there."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from mnemos.cli.asking import asking
 from mnemos.cli.command import NOTHING, Call, command, on_store
 from mnemos.cli.options import read_words
 from mnemos.cli.output import visible, write_json
+
+if TYPE_CHECKING:
+    from mnemos.llm import LanguageModel
 
 
 @command("check", "mnemos check", "mnemos check --json")
@@ -44,13 +50,15 @@ def reindex(call: Call) -> None:
 
 
 @command("maintain", "mnemos maintain", "mnemos maintain --json")
+@asking
 @on_store()
-def maintain(call: Call) -> None:
+def maintain(call: Call, llm: LanguageModel | None) -> None:
     """Do the queued work.
 
-    Derive again, change embedder, delete what has expired, finish a purge.
+    Derive again, change embedder, delete what has expired, finish a purge. With a language model, ask it for further
+    facts and for written levels: mnemos maintain --llm http://localhost:11434/v1 --model NAME
     """
-    with call.open() as memory:
+    with call.open(llm=llm) as memory:
         done = memory.maintain()
     if call.as_json:
         write_json(done)

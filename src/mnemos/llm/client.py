@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -99,15 +100,31 @@ class LanguageModel:
         self._extra = dict(extra or {})
 
     @classmethod
-    def from_environment(cls, **settings: Any) -> LanguageModel | None:
-        """The model that `MNEMOS_LLM_URL`, `MNEMOS_LLM_MODEL` and `MNEMOS_LLM_KEY` name; None where they name none."""
-        url, model = os.environ.get("MNEMOS_LLM_URL"), os.environ.get("MNEMOS_LLM_MODEL")
-        if not url and not model:
+    def from_environment(
+        cls, base_url: str | None = None, model: str | None = None, **settings: Any
+    ) -> LanguageModel | None:
+        """The model that the environment names, where the arguments do not; None where neither does.
+
+        `MNEMOS_LLM_URL`, `MNEMOS_LLM_MODEL` and `MNEMOS_LLM_KEY`; prices of a million tokens `MNEMOS_LLM_PRICE_IN` and
+        `MNEMOS_LLM_PRICE_OUT`; the budget in money `MNEMOS_LLM_BUDGET`, in tokens `MNEMOS_LLM_BUDGET_TOKENS`.
+        """
+        base_url = base_url or os.environ.get("MNEMOS_LLM_URL")
+        model = model or os.environ.get("MNEMOS_LLM_MODEL")
+        if not base_url and not model:
             return None
-        if not url or not model:
-            missing = "MNEMOS_LLM_MODEL" if url else "MNEMOS_LLM_URL"
-            raise InvalidInput(missing, "is not set, but its twin is", "set both, or neither")
-        return cls(url, model, os.environ.get("MNEMOS_LLM_KEY"), **settings)
+        if not base_url or not model:
+            missing = "MNEMOS_LLM_MODEL" if base_url else "MNEMOS_LLM_URL"
+            raise InvalidInput(
+                missing, "is not set, but its twin is", "name both the address and the model, or neither"
+            )
+        money, tokens = _amount("MNEMOS_LLM_BUDGET"), _amount("MNEMOS_LLM_BUDGET_TOKENS")
+        capped = money is not None or tokens is not None
+        found: dict[str, Any] = {
+            "price_in": _amount("MNEMOS_LLM_PRICE_IN") or 0.0,
+            "price_out": _amount("MNEMOS_LLM_PRICE_OUT") or 0.0,
+            "budget": Budget(money, None if tokens is None else int(tokens)) if capped else None,
+        }
+        return cls(base_url, model, os.environ.get("MNEMOS_LLM_KEY"), **(found | settings))
 
     def __repr__(self) -> str:
         return f"LanguageModel({self._endpoint.url.removesuffix('/chat/completions')!r}, {self.name!r})"
@@ -188,3 +205,17 @@ def _is_too_long(error: EndpointError) -> bool:
 def _estimate(text: str) -> int:
     """About how many tokens a text has: a quarter of its bytes."""
     return len(text.encode("utf-8", "replace")) // 4 + 1
+
+
+def _amount(variable: str) -> float | None:
+    """The amount that an environment variable names."""
+    said = os.environ.get(variable, "").strip()
+    if not said:
+        return None
+    try:
+        amount = float(said)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < math.inf:
+        raise InvalidInput(variable, "is not an amount", "set it to a number from 0, or unset it")
+    return amount
