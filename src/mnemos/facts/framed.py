@@ -13,8 +13,10 @@ from mnemos.records import Memory
 
 MOST_LINES = 400
 _talk = re.compile(
-    r"[!\[\]…:]|['’](?:m|re|ve|ll|d)\b|^\W*[^,]{1,20}, |^\w+ing\b|^(?:yeah|yes|no|ok|okay|hey|hi|thanks|sure|great|well|nice|cool|"
-    r"sounds|wow|note|glad|good|all|both|some|most|having|being|nothing|everything|something)\b",
+    r"[!\[\]…]|\b(?:i|you|we|they|he|she|it|that|there)['’](?:m|re|ve|ll|d|s)\b|"
+    r"^\w+ing (?:to|out|up|the|an?|in|on|with|for|and|some|more|different)\b|"
+    r"^(?:yeah|yes|no|ok|okay|hey|hi|thanks|sure|great|well|nice|cool|sounds|wow|note|glad|good|all|both|some|most|"
+    r"having|being|nothing|everything|something)(?:,| (?-i:[a-z]))",
     re.IGNORECASE,
 )
 """What is said in passing, not stated."""
