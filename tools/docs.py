@@ -19,11 +19,11 @@ sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "src")]
 from plot import log_plot  # noqa: E402
 from tables import comparison, curve, own_table  # noqa: E402
 
-from mnemos.bench import report  # noqa: E402
+from mnemos.bench import report, update_report  # noqa: E402
 from mnemos.bench.recall import Run  # noqa: E402
 from mnemos.bench.table import Table  # noqa: E402
 
-DOCUMENTS = ("README.md", "docs/benchmarks.md")
+DOCUMENTS = ("README.md", "docs/benchmarks.md", "docs/update.md")
 LEFT_OUT = ("static", "BM25+static", "95% interval")
 """Columns that the README has no room for."""
 PLOT = "docs/search-time.svg"
@@ -114,6 +114,12 @@ def _main(run: Run) -> Table:
     return report.main_table(run, report.groups(run))
 
 
+def update() -> str:
+    """Whether what is current ranks first: among facts, and among the turns of conversations."""
+    run = update_report.load(ROOT / "bench/results/update.json")
+    return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in update_report.tables(run))
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "recall": lambda: _main(recall()).markdown(),
     "fit": fit,
@@ -126,6 +132,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "speed-own": lambda: own_table(raw("speed")).markdown(),
     "speed-made-with": lambda: made_with("speed"),
     "measured": measured,
+    "update": update,
+    "update-made-with": lambda: made_with("update"),
 }
 
 
