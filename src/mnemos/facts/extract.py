@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 
 from mnemos.facts import (
     rules_changes,
@@ -82,13 +83,25 @@ def extract(memory: Memory, before: Sequence[Memory] = (), known: Mapping[str, s
     `before`: the turns before it in its session, whose names it may go on using. `known`: by name, what other people
     are to its speaker, as facts tell: `Rita` is a `sister`.
     """
+    whole = list(framed(memory))
     found: dict[tuple[int, int, bool], Statement] = {}
-    for statement in _statements(memory, before, known or {}):
+    for read in islice(_statements(memory, before, known or {}), MOST):
+        statement = next((one for one in whole if _covers(one, read)), read)
         number = keys(statement.subject, statement.relation, statement.object)
         found.setdefault((number.matter, number.object, statement.negated), statement)
-        if len(found) == MOST:
-            break
+    for one in whole:
+        number = keys(one.subject, one.relation, one.object)
+        found.setdefault((number.matter, number.object, one.negated), one)
     return list(found.values())
+
+
+def _covers(whole: Statement, part: Statement) -> bool:
+    """Whether a statement says all of what a rule read of it, and more."""
+    return (
+        whole.object.startswith(part.object)
+        and whole.start <= part.start
+        and keys(whole.subject, whole.relation, "").matter == keys(part.subject, part.relation, "").matter
+    )
 
 
 def _statements(memory: Memory, before: Sequence[Memory], known: Mapping[str, str]) -> Iterator[Statement]:
@@ -106,7 +119,6 @@ def _statements(memory: Memory, before: Sequence[Memory], known: Mapping[str, st
         for sentence in sentences(memory.text):
             yield from _Reading(scene, sentence).statements()
             scene.last = sentence.text
-    yield from framed(memory)
 
 
 class _Reading:

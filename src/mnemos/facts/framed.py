@@ -45,14 +45,13 @@ def framed(memory: Memory) -> Iterator[Statement]:
             )  # fmt: skip
 
 
+_LOOSE = frozenset({"has", "had", "have", "has to", "have to", "had to", "is like", "is also like", "are like"})
+
+
 def _is_stated(line: str, frame: Frame) -> bool:
     """Whether a line of a turn is a statement, and not something said in passing."""
     said = line.strip()
-    if (
-        _talk.search(said)
-        or frame.relation.split()[-1] in {"has", "had", "have", "to", "like"}
-        or not (frame.single or " " in frame.relation)
-    ):
+    if _talk.search(said) or frame.relation in _LOOSE or not (frame.single or " " in frame.relation):
         return False
     return said[-1] == "." or said.startswith("The ")
 
