@@ -12,6 +12,7 @@ from mnemos.recall.currency import Candidate, Question, lifts
 from mnemos.recall.tense import Tense, tense
 from mnemos.recall.values import is_changed, kinds_asked, sentences, values
 from mnemos.stages import Stage
+from mnemos.store.reading import Said
 
 DAY = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
 
@@ -120,19 +121,19 @@ def test_in_long_messages_the_newer_value_is_first(memory: Mnemos) -> None:
 
 
 def test_where_the_question_asks_whether_the_newer_of_two_that_disagree_is_first() -> None:
-    question = Question("Have I ever used Excel for my expenses?", _weights("excel expenses used"))
+    question = Question("Have I ever used Excel for my expenses?", Tense.WHETHER, _weights("excel expenses used"))
     uses, never = "I use Excel for my expenses.", "I have never used Excel for my expenses."
-    best = [Candidate(text, ("Ana", "user"), None, at, 1.0 - at) for at, text in enumerate([uses, never])]
+    best = [Candidate(Said(text, "Ana", "user", None), at, 1.0 - at, 1.0) for at, text in enumerate([uses, never])]
     assert lifts(question, best)[1] == pytest.approx(1 + 1e-3)
     current = [one._replace(place=-one.place) for one in best]
     assert not lifts(question, current).any()
-    others = [best[0], best[1]._replace(voice=("Rui", "user"))]
+    others = [best[0], best[1]._replace(said=Said(never, "Rui", "user", None))]
     assert not lifts(question, others).any()
 
 
 def test_what_the_store_knows_to_be_superseded_ranks_below() -> None:
-    best = [Candidate(text, (None, None), None, at, 2.0 - at) for at, text in enumerate(["a b", "c d", "e f"])]
-    raised = lifts(Question("Where is it?", {}), best, [(2, 0)])
+    best = [Candidate(None, at, 2.0 - at, 0.0) for at in range(3)]
+    raised = lifts(Question("Where is it?", Tense.VALUE, {}), best, [(2, 0)])
     assert raised[2] == pytest.approx(2.0 + 1e-3)
     assert not raised[:2].any()
 

@@ -22,9 +22,12 @@ from numpy.typing import NDArray
 from mnemos.embed.static import StaticEmbedder
 from mnemos.recall.alike import LONGEST, Statement, alike
 from mnemos.recall.analyze import hash_words
-from mnemos.recall.tense import Tense, tense
+from mnemos.recall.query import Query, rarity
+from mnemos.recall.snapshot import Snapshot
+from mnemos.recall.tense import Tense
 from mnemos.recall.values import is_changed, kinds_asked, sentences, values
 from mnemos.recall.words import split
+from mnemos.store.reading import Said
 
 LOOK = 24
 """How many of the best memories are looked at."""
@@ -57,22 +60,53 @@ _denial = re.compile(
 class Candidate(NamedTuple):
     """One of the best memories, as this module needs it."""
 
-    text: str
-    voice: tuple[str | None, str | None]
-    """Who says it: name and role."""
-    when: int | None
-    """Since when it holds, or when it was said, in microseconds; None where unknown."""
+    said: Said | None
+    """Who said what, and since when it holds; None where that need not be known."""
     place: int
     """Its place in reading order."""
     logit: float
+    met: float
+    """The share of the question that its best passage meets."""
+
+    @property
+    def text(self) -> str:
+        """Its words."""
+        return self.said.text if self.said else ""
+
+    @property
+    def voice(self) -> tuple[str | None, str | None]:
+        """Who says it: name and role."""
+        return (self.said.speaker, self.said.role) if self.said else (None, None)
+
+    @property
+    def when(self) -> int | None:
+        """Since when it holds, or when it was said, in microseconds; None where unknown."""
+        return self.said.since if self.said else None
 
 
 class Question(NamedTuple):
     """What this module needs of a question."""
 
     text: str
+    asked: Tense
     weights: dict[int, float]
     """The stems of its content words, each with its rarity."""
+
+
+def meeting(snapshot: Snapshot, query: Query, units: NDArray[np.int64]) -> tuple[dict[int, float], list[float]]:
+    """How rare each content word of a question is, and what share of them, so weighted, each of some units holds."""
+    content = query.terms[query.term_weights == 1].tolist()
+    weights = rarity(snapshot.terms, content, len(snapshot.columns.num)).tolist()
+    held = np.zeros(len(units))
+    for term, weight in zip(content, weights, strict=True):
+        held += weight * np.isin(units, snapshot.terms.lookup(term)[0])
+    return dict(zip(content, weights, strict=True)), (held / max(sum(weights), 1e-9)).tolist()
+
+
+def to_read(asked: Tense, met: Sequence[float]) -> list[int]:
+    """The places of the memories whose words have to be known."""
+    near = {Tense.VALUE: _NEAR, Tense.WHETHER: _RIVALS}.get(asked, 0)
+    return [place for place, share in enumerate(met) if place < near or share >= _PART]
 
 
 def lifts(
@@ -83,13 +117,10 @@ def lifts(
     `best` is ordered best first; `supersedes` holds pairs of places in it, the newer one first.
     """
     raised = np.zeros(len(best))
-    asked = tense(question.text)
-    if asked is Tense.THEN or len(best) < 2:
-        return raised
     pairs = [*supersedes, *_same_matter(question, best)]
-    if not pairs and asked is Tense.VALUE:
+    if not pairs and question.asked is Tense.VALUE:
         pairs = list(_same_value(question, best[:_NEAR]))
-    elif not pairs and asked is Tense.WHETHER:
+    elif not pairs and question.asked is Tense.WHETHER:
         pairs = list(_denied(question, best[:_RIVALS]))
     older: dict[int, list[int]] = defaultdict(list)
     for newer, old in pairs:
@@ -118,6 +149,8 @@ def _same_matter(question: Question, best: Sequence[Candidate]) -> Iterator[tupl
     """Pairs of places, newer first, whose statements about the question are alike."""
     begun: dict[tuple[object, ...], list[tuple[int, Statement]]] = defaultdict(list)
     for at, one in enumerate(best):
+        if one.met < _PART:
+            continue
         named = hash_words(split(one.voice[0] or ""))
         for sentence in sentences(one.text)[:_STATEMENTS]:
             if len(sentence) > 12 * LONGEST or sentence.endswith("?") or sentence.startswith("["):

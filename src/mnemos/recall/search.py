@@ -16,8 +16,9 @@ from mnemos.recall import currency
 from mnemos.recall.cores import one_core
 from mnemos.recall.engine import Ranking, rank
 from mnemos.recall.live import Snapshots, View, build_view, sorted_rows
-from mnemos.recall.query import Query, rarity, read_query
+from mnemos.recall.query import Query, read_query
 from mnemos.recall.snapshot import Snapshot
+from mnemos.recall.tense import Tense, tense
 from mnemos.records import LEVELS, Hit, Memory, Page
 from mnemos.store.conditions import Selection
 from mnemos.store.reading import UnitRow
@@ -107,20 +108,24 @@ class Searcher:
 
     def _current(self, ranking: Ranking, query: Query, snapshot: Snapshot, request: Request) -> Ranking:
         """The ranking with what is current above what it replaced."""
-        nums = ranking.nums[: currency.LOOK].tolist()
-        said = self._store.said(nums, request.known_at)
-        if len(said) < len(nums):
+        asked = tense(query.text)
+        if asked is Tense.THEN:
             return ranking
-        logits, places = ranking.logits.tolist(), ranking.units.tolist()
-        best = [
-            currency.Candidate(one.text, (one.speaker, one.role), one.since, place, logit)
-            for one, place, logit in zip((said[num] for num in nums), places, logits, strict=False)
-        ]
-        content = query.terms[query.term_weights == 1].tolist()
-        weights = dict(zip(content, rarity(snapshot.terms, content, len(snapshot.columns.num)).tolist(), strict=True))
+        few = ranking.first(currency.LOOK)
+        weights, met = currency.meeting(snapshot, query, few.units)
+        nums = few.nums.tolist()
         replaced = self._store.superseded_among(nums) if min(nums) < 0 else []
+        read = currency.to_read(asked, met)
+        if not replaced and len(read) < 2:
+            return ranking
+        said = self._store.said([nums[place] for place in read], request.known_at)
+        logits, units = few.logits.tolist(), few.units.tolist()
+        best = [
+            currency.Candidate(said.get(num), unit, logit, share)
+            for num, unit, logit, share in zip(nums, units, logits, met, strict=True)
+        ]
         pairs = [(nums.index(newer), nums.index(older)) for newer, older in replaced]
-        return ranking.lifted(currency.lifts(currency.Question(query.text, weights), best, pairs))
+        return ranking.lifted(currency.lifts(currency.Question(query.text, asked, weights), best, pairs))
 
     def _fold(self, ranking: Ranking, request: Request) -> list[tuple[int, list[int]]]:
         """Places in the ranking to return, each with the memories folded into it: a derived memory and its sources
