@@ -38,19 +38,15 @@ class Moment(NamedTuple):
 
 def moments(sentence: str, happened_at: datetime | None) -> list[Moment]:
     """The times of a sentence, in order; without `happened_at` only those that name their year."""
+    relative = [] if happened_at is None else resolve_relative(sentence, happened_at=happened_at)
     found: list[TimeRange] = []
-    if happened_at is not None:
-        found += resolve_relative(sentence, happened_at=happened_at)
-    dated = [
-        time
-        for time in read_dates(sentence, happened_at=happened_at or EPOCH + timedelta(days=20_000))
-        if _absolute.search(time.phrase)
-        and (not _plain_weekday.fullmatch(time.phrase.strip()) or _on.search(sentence[: time.span[0]]))
-    ]
-    for time in dated:
+    for time in read_dates(sentence, happened_at=happened_at or EPOCH + timedelta(days=20_000)):
+        named = _absolute.search(time.phrase) and (
+            not _plain_weekday.fullmatch(time.phrase.strip()) or _on.search(sentence[: time.span[0]])
+        )
         if happened_at is None and not _year.search(time.phrase):
             continue
-        if all(time.span[1] <= other.span[0] or other.span[1] <= time.span[0] for other in found):
+        if named or any(other.span[0] < time.span[1] and time.span[0] < other.span[1] for other in relative):
             found.append(time)
     found = [time for time in found if not sentence[: time.span[0]].rstrip().endswith("ago")]
     return [_moment(time) for time in sorted(found, key=lambda time: time.span) if _bounded(time)]

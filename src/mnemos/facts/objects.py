@@ -43,6 +43,41 @@ _empty = frozenset(
 _word = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
+_list = re.compile(r"(?:, [\w'-]+(?: [\w'-]+){0,2})*,? and [\w'-]+(?: [\w'-]+){0,2}(?=[.;!?)]|$)")
+_cut_off = re.compile(
+    r" (?:this|these|that|those) (?!week|month|year|morning|evening|afternoon|summer|weekend|time)", re.IGNORECASE
+)
+_half = re.compile(
+    r"\b(?:(?:an?|the|their|my|more|very|really) \w+|\w+er|simple|safe|small|new|good|big)$", re.IGNORECASE
+)
+_goes_on = re.compile(
+    r", (?!(?:and|but|so|which|i|it|because|or|that|who|then|with|especially|like|such|can|how|what|is)\b)\w",
+    re.IGNORECASE,
+)
+"""After an adjective, a comma and more: the noun comes later ("a safe, inviting place")."""
+_loose = re.compile(r"\b(?:to|of|in|with|for|at|by|from|on|about|the|an?|my|their)$", re.IGNORECASE)
+_theirs = re.compile(r"\btheirs?\b", re.IGNORECASE)
+
+
+def completed(obj: str, text: str, end: int, takes: str, *, dated: bool) -> str | None:
+    """An object with the list that it begins, from the text in which it ends; None where it is cut off or unclear."""
+    if takes == "any":
+        return obj.lower() if obj.isupper() and obj.isalpha() and len(obj) > 4 else obj
+    if takes in {"place", "name"}:
+        return None if obj.endswith("'s") and text[end : end + 1] == " " else obj
+    if _cut_off.match(text, end) or _theirs.search(obj) or _vague.search(obj) or (not dated and _loose.search(obj)):
+        return None
+    if dated or takes == "thing":
+        return obj
+    if more := _list.match(text, end):
+        return obj + more[0] if acceptable(tidy(more[0]), takes) else obj
+    if text[end : end + 1] == "," and (
+        (takes == "taste" and " " not in obj) or (_half.search(obj) and _goes_on.match(text, end))
+    ):
+        return None
+    return obj
+
+
 def tidy(obj: str) -> str:
     """The words of an object without loose ends, with "my" as "their"."""
     cleaned = obj.strip(" ,.;:!-–—'\"*")

@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mnemos.facts.rule import rule
 
 _THE = r"(?:an?|the|my|our|his|her|some|two|three|this year's|last year's)"
 
+_DID = (
+    r"(?P<verb>ran|took|made|painted|drew|tried|performed(?: at| in)?|participated in|took part in|celebrated|baked|cooked|saw|"
+    r"hiked|played|gave|volunteered(?: at| for)?|adopted|planted|wrote|recorded|bought|got|started|led|taught|held|threw|"
+    r"competed in|enrolled in|applied for|received|organi[sz]ed|watched|read|discovered|spoke at|donated|repaired|fixed|"
+    r"explored|climbed|caught|redecorated|renovated|designed|knitted|sewed|harvested|sang|danced|helped|presented)"
+)
+
+
+def _dated(groups: Mapping[str, str]) -> bool:
+    return groups["dated"] != "" and groups["planned"] == ""
+
+
 RULES = (
+    rule(
+        r"\b(?:ran|took|made|painted|drew|tried|performed|participated|celebrated|baked|cooked|saw|hiked|played|gave|volunteered|"
+        r"adopted|planted|wrote|recorded|bought|got|started|led|taught|held|threw|competed|enrolled|applied|received|organi[sz]ed|"
+        r"watched|read|discovered|spoke|donated|repaired|fixed|explored|climbed|caught|redecorated|renovated|designed|knitted|"
+        r"sewed|harvested|sang|danced|helped|presented)\b",
+        rf"(?:<S><HAVE><ADV>|<SO>) ?{_DID} <PHRASE>",
+        "{verb}", takes="phrase", when="at", check=_dated,
+    ),
+    rule(
+        r"\bbeen \w+ing\b",
+        r"<S>(?: have|'ve| has|'s) been (?P<verb>playing|practi[cs]ing|learning|studying|volunteering(?: at| with)?|teaching|"
+        r"collecting|writing|painting|training for|taking|attending|coaching|mentoring|baking|building|developing|designing|"
+        r"working on|running|growing|making)<ADV> <PHRASE>",
+        "has been {verb}", takes="taste",
+    ),
+    rule(
+        r"\b(?:volunteer|volunteers|coach|coaches|mentor|mentors|foster|fosters|collect|collects|teach|teaches)\b",
+        r"<S><ADV> (?P<verb>volunteer|coach|mentor|foster|collect|teach)(?:s|es)?<ADV> (?P<o>(?:(?:at|with|for|in) )?[\w'&/.-]+(?: [\w'&/.-]+){0,6}?)<LONGEND>",
+        "{verbs}", takes="taste",
+    ),
+
     rule(r"\b(?:went|been|travell?ed|flew|visited|drove|hiked)\b", r"(?:<S><HAVE><ADV>|<SO>) ?(?P<verb>visited|(?:went|travell?ed|flew|drove|been)(?: back)? to) (?P<o>(?-i:[A-ZÀ-Þ])[\w'’&-]*(?:,? (?:(?:of|de|the|and|in) )?(?-i:[A-ZÀ-Þ])[\w'’&-]*){0,5})", "visited", takes="place", when="at"),
     rule(r"\bwent\b", rf"<S><ADV> went (?P<o>(?:to {_THE} (?!place\b|event\b|spot\b|thing\b|store\b)[\w'&-]+(?: [\w'&-]+){{0,4}}?|(?:camping|hiking|skiing|surfing|fishing|swimming|kayaking|climbing|sailing|cycling|biking|snowboarding|diving|snorkell?ing|shopping|dancing|bowling|on {_THE} [\w'&-]+(?: [\w'&-]+){{0,2}}?)(?: (?:with|in|at) (?:my |the )?[\w'&-]+(?: (?-i:[A-Z])[\w'-]+)*)?))<END>", "went", takes="any", when="at"),
     rule(r"\b(?:passed|failed)\b", r"(?:<S><HAVE><ADV>|<SO>) ?(?P<verb>passed|failed) (?P<o>(?:my|his|her|the|our) [\w'&/-]+(?: [\w'&/-]+){0,4}?)(?= first time\b|<MARK>| (?:and|but|so|this|last|yesterday|today|on|in|with|at|for|just|by|when)\b)", "{verb}", takes="thing", when="at"),

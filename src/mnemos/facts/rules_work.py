@@ -29,7 +29,7 @@ RULES = (
         r"\bfor a living\b",
         r"<I><ADV> (?P<verb>make|write|teach|fix|build|sell|design|drive|paint|cook|clean|train|draw|code|edit|translate|repair)"
         r" (?P<o>[\w' -]+?) for a living\b",
-        "{verb}s for a living", "{s} {verb}s {o} for a living",
+        "{verbs} for a living", "{s} {verbs} {o} for a living",
     ),
     rule(
         r"\bwork(?:s|ing|ed)?\b",
@@ -47,9 +47,9 @@ RULES = (
         "works as", "{s} is {o}", takes="any", check=_work,
     ),
     rule(
-        r"\b(?:joined|start|started|starting|hired)\b",
-        r"<S><HAVE><ADV> (?:joined|started (?:working )?at|started (?:my|a|her|his) (?:new )?(?:job|role|position) (?:at|with)|got hired (?:by|at)|(?:was|were) hired (?:by|at)) <PLACE>",
-        "works at", "{s} joined {o}", takes="place", single=True, when="since",
+        r"\b(?:started|hired)\b",
+        r"<S><HAVE><ADV> (?:started (?:working )?at|started (?:my|a|her|his) (?:new )?(?:job|role|position) (?:at|with)|got hired (?:by|at)|(?:was|were) hired (?:by|at)) <PLACE>",
+        "works at", "{s} started at {o}", takes="place", single=True, when="since",
     ),
     rule(
         r"\bjob|position|role|offer\b",
