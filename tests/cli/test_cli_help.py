@@ -15,6 +15,7 @@ from mnemos.cli import main
 ASKED = (
     *("add", "search", "context", "list", "show", "update", "delete", "history", "import", "export", "backup"),
     *("check", "reindex", "maintain", "stats", "verify-erased", "bench recall", "demo"),
+    *("profile", "timeline"),
     *("facts", "undo", "feedback", "bench update"),
     *("costs", "jobs"),
 )

@@ -52,7 +52,9 @@ LINES: dict[str, tuple[list[str], set[str]]] = {
         },
     ),
     "verify-erased": (["verify-erased", "never said"], {"clean", "live", "stray"}),
-    "demo": (["demo"], {"answers"}),
+    "demo": (["demo"], {"profile", "timeline", "answers"}),
+    "profile": (["profile", "Rita", "--user", "ana"], {"profile"}),
+    "timeline": (["timeline", "--user", "ana"], {"timeline"}),
     "bench recall": (
         ["bench", "recall", "questions.json", "--no-transformer"],
         {

@@ -47,7 +47,7 @@ def profile(call: Call, who: str | None, scope: dict[str, Any], as_of: str | Non
 @command(
     "timeline",
     "mnemos timeline --user ana",
-    "mnemos timeline Rita --user ana --since 2026-01-01T00:00:00Z --json",
+    "mnemos timeline --user ana --since 2026-01-01T00:00:00Z --json",
 )
 @click.argument("who", required=False)
 @scoped()

@@ -20,7 +20,7 @@ from mnemos.levels.telling import EVENT, FIRST, telling
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Vectors of unit length (or zero), one row a text."""
 
-RELEVANCE = 0.75
+RELEVANCE = 0.6
 """What centrality counts in maximal marginal relevance; the rest is difference from what has been taken."""
 MOST = 160
 """Sentences that are looked at; of more, those from the beginning and the end."""

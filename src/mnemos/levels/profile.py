@@ -137,7 +137,8 @@ def _entry(group: str, fact: Known, now: datetime | None) -> ProfileLine:
     said = fact.statement
     if now is not None and fact.since is not None and fact.since <= now:
         said = _AHEAD.sub(r"was \1", said)
-    return ProfileLine(group, said, fact.since or fact.said_at, fact.until, (fact.id,))
+    until = fact.until if fact.until is not None and (now is None or fact.until <= now) else None
+    return ProfileLine(group, said, fact.since or fact.said_at, until, (fact.id,))
 
 
 def told(subject: str, lines: Sequence[ProfileLine]) -> str | None:

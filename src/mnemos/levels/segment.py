@@ -39,9 +39,11 @@ PAUSE = 6 * 3600 * 1_000_000
 """Microseconds of silence that end an episode whatever is said next."""
 
 _DECAY = 0.8
-_USUAL = (0.51, 0.14, 8.0)
+_USUAL = (0.45, 0.14, 8.0)
 """Mean and deviation of surprise in chats, and how many observations they count for."""
 _NOVEL, _PAUSED, _OPENING, _OTHERS = 0.35, 0.1, 0.3, 0.15
+_LITTLE = 0.4
+"""What surprise is less where little came before, beside which everything is new."""
 _SURPRISING = 0.2
 """What surprise counts beside modularity in placing a boundary."""
 _GREETING = re.compile(
@@ -121,7 +123,7 @@ def surprise(turns: Sequence[Said], vectors: Matrix, place: int) -> float:
         value += _OPENING
     if {turns[i].speaker for i in ahead} - {turns[i].speaker for i in behind}:
         value += _OTHERS
-    return value
+    return value - _LITTLE / len(behind)
 
 
 def _pause(turns: Sequence[Said], place: int) -> float:

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from mnemos.levels.answers import Moment
 from mnemos.levels.episodes import ASSISTANTS
+from mnemos.levels.groups import DONE
+from mnemos.levels.profile import Known, group_of
 from mnemos.levels.sentences import content, sentences, shortened
 from mnemos.levels.telling import EVENT, FIRST, telling
 from mnemos.records import Memory
@@ -16,15 +18,20 @@ ROOM = 140
 """Characters of a line."""
 CONCERNS = 1.0
 """What a sentence that names somebody has to be worth to stand in their timeline; see `telling`."""
+_MOVED = re.compile(r"\b(?:moved|switched|changed|retired)\b")
 SAME = 0.6
 """Share of a fact's words by which a line of the same day says the same."""
 
 
 def of_fact(memory: Memory) -> Moment | None:
-    """A fact's place in time: since when it holds, or when it took place; None where that was never said."""
-    if memory.valid_at is None:
-        return None
-    return Moment(memory.valid_at, memory.text, "fact", (memory.id,), None, memory.invalid_at)
+    """A fact's place in time: when it took place or began; for what was done, else when it was said.
+
+    None for what merely holds, and where nothing is known of its time.
+    """
+    at = memory.valid_at
+    if at is None and (group_of(Known.of(memory)) == DONE or _MOVED.search(memory.text)):
+        at = memory.happened_at
+    return None if at is None else Moment(at, memory.text, "fact", (memory.id,), None, memory.invalid_at)
 
 
 def of_episode(memory: Memory, about: str | None = None) -> Moment | None:
