@@ -11,13 +11,16 @@ from mnemos.times import EPOCH, from_micros
 
 _DAY = 86_400_000_000
 _absolute = re.compile(
-    r"\b(?:19|20)\d\d\b|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|monday|tuesday|wednesday|thursday|friday|"
+    r"\b(?:19|20)\d\d\b|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|monday|"
+    r"tuesday|wednesday|thursday|friday|"
     r"saturday|sunday)",
     re.IGNORECASE,
 )
 _year = re.compile(r"\b(?:19|20)\d\d\b")
 _plain_weekday = re.compile(
-    r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|(?:in )?(?:the )?(?:spring|summer|autumn|fall|winter)", re.IGNORECASE
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|(?:in )?(?:the )?(?:spring|summer|"
+    r"autumn|fall|winter)",
+    re.IGNORECASE,
 )
 _on = re.compile(r"\bon $", re.IGNORECASE)
 LEADING = re.compile(

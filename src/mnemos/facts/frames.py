@@ -31,7 +31,8 @@ _NOT_VERBS = frozenset(
 _MANY = re.compile(
     r"(?:visited|went|goes|bought|met|saw|wrote|writes|won|ate|made|read|watched|attended|likes?|liked|loves?|loved|"
     r"enjoys?|enjoyed|knows?|knew|hates?|hated|has|had|have|owns?|owned|includes?|included|contains?|contained|"
-    r"(?:is|are|was|were) (?:friends? (?:of|with)|interested in|allergic to|afraid of|called|known as|one of|part of))\b"
+    r"(?:is|are|was|were) (?:friends? (?:of|with)|interested in|allergic to|afraid of|"
+    r"called|known as|one of|part of))\b"
 )
 _PERSONAL = re.compile(
     r"(?:^|(?:^|(?<= ))(?:[^A-Z\s]\S*|\S+[,;:]) )(?:I|You|We|My|Our|Your)(?=['’]| [a-z])|"

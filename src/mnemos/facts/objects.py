@@ -12,33 +12,43 @@ _swaps = {
 }  # fmt: skip
 _swap = re.compile(r"\b(" + "|".join(_swaps) + r")\b", re.IGNORECASE)
 _tail = re.compile(
-    r"(?:,|\s)+(?:too|as well|also|though|lol|haha|btw|now|right now|these days|anymore|any more|a lot|so much|very much|"
-    r"the most|more than anything|already|again|either|of course|obviously|honestly|really|tbh|and|or|but|the|a|an|to|"
+    r"(?:,|\s)+(?:too|as well|also|though|lol|haha|btw|now|right now|these days|anymore|"
+    r"any more|a lot|so much|very much|"
+    r"the most|more than anything|already|again|either|of course|obviously|honestly|"
+    r"really|tbh|and|or|but|the|a|an|to|"
     r"of|in|on|at|with|for|from|by|than|lately|recently|currently|soon|ever|yet|all|much|just|actually|well|my|their|"
     r"both|alone|myself|while|during|via|scheduled|that|which|who|it|is|was|because|so|like|about|not|most|right)$",
     re.IGNORECASE,
 )
 _vague = re.compile(
-    r"\b(?:it|its|it's|that|this|these|those|them|they|they're|their's|he|him|his|she|her|hers|you|your|yours|you're|u|ur|ya|"
-    r"y'all|something|anything|everything|nothing|someone|anyone|everyone|stuff|things?|one|ones|there|here|such|same|"
+    r"\b(?:it|its|it's|that|this|these|those|them|they|they're|their's|he|him|his|she|her|"
+    r"hers|you|your|yours|you're|u|ur|ya|"
+    r"y'all|something|anything|everything|nothing|someone|anyone|everyone|stuff|things?|"
+    r"one|ones|there|here|such|same|"
     r"i|i'm|i've|i'd|we|we're|what|how|who|where|why|when|way|idea|ideas|lot|lots|other|others|another|kind|sort|bit|"
     r"former|latter|i'll|would|could|should|don't|doesn't|can't|isn't|im|ive|dont)\b|['’](?:re|ll|ve)\b|\.\.",
     re.IGNORECASE,
 )
 _unsaid = re.compile(
-    r"(?:is|are|was|were|be|been|makes?|about|when|if|how|of|than|as|from|not|will|every|each|the (?:sound|idea|suggestion|look|thought|way|fact|concept|tip|recommendation|plan)s?)\b",
+    r"(?:is|are|was|were|be|been|makes?|about|when|if|how|of|than|as|from|not|will|every|"
+    r"each|the (?:sound|idea|suggestion|look|thought|way|fact|concept|tip|recommendation|"
+    r"plan)s?)\b",
     re.IGNORECASE,
 )
 _pointed = re.compile(
-    r"the (?!(?:beach|outdoors|ocean|sea|mountains?|rain|snow|sun|cold|heat|countryside|city|smell of|taste of|feel of|"
-    r"gym|night|quiet|water|forest|woods|idea of|arts?|theatre|theater|cinema|piano|guitar|violin|holidays?)\b)[^A-Z]*$"
+    r"the (?!(?:beach|outdoors|ocean|sea|mountains?|rain|snow|sun|cold|heat|countryside|"
+    r"city|smell of|taste of|feel of|"
+    r"gym|night|quiet|water|forest|woods|idea of|arts?|theatre|theater|cinema|piano|"
+    r"guitar|violin|holidays?)\b)[^A-Z]*$"
 )
 """A thing pointed at, which only the turns before can tell: "the energy"."""
 _empty = frozenset(
-    "a an the some any my our their his her of to and in on for with being doing having getting new old own good nice "
+    "a an the some any my our their his her of to and in on for with being doing having "
+    "getting new old own good nice "
     "great more less much many few very really so too big small little same different certain various several both "
     "each every all none not only just even still ever never always often first last next best better worse most "
-    "least place places time times day moment experience feeling energy vibe vibes part person people real sure fine happy glad sad sorry excited".split()
+    "least place places time times day moment experience feeling energy vibe vibes part "
+    "person people real sure fine happy glad sad sorry excited".split()
 )
 _word = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 

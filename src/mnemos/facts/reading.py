@@ -49,7 +49,8 @@ _BEFORE = frozenset(
 _WITH = frozenset("of with to for from like than by at about on in as the a an my our his her their that".split())
 """Words after which a name is no subject."""
 _base = re.compile(
-    rf"{ADVERB} (?:like|love|enjoy|live|work|have|hate|prefer|own|drive|play|speak|study|take|adore|make|earn|go|plan|"
+    rf"{ADVERB} (?:like|love|enjoy|live|work|have|hate|prefer|own|drive|play|speak|study|"
+    rf"take|adore|make|earn|go|plan|"
     r"eat|dislike|intend|come|'ve)\b",
     re.IGNORECASE,
 )

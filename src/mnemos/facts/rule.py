@@ -23,13 +23,14 @@ from mnemos.facts.vocabulary import (
 )
 
 Takes = Literal["place", "name", "thing", "phrase", "taste", "any"]
-"""What may stand as the object: `place` and `name` need capitals, `thing`, `phrase` and `taste` must mean something alone."""
+"""What may stand as the object: `place`, `name` need capitals; `thing`, `phrase`, `taste` must mean something alone."""
 When = Literal["at", "since", "until", "none"]
 """What a time beside the match says: when it happened, since when it holds, when it ended, or nothing."""
 
 _PIECES: Mapping[str, str] = {
     "I": r"(?P<s>\b(?:i|we)(?=[ ']|m\b|ve\b|ll\b|d\b))",
-    "S": rf"(?P<s>(?:\b(?:i|we|he|she)|\b(?:my|our) {KINSHIP}(?: {PERSON})?|\b(?:mum|mom|dad)|{PERSON})(?=[ ']|m\b|ve\b))",
+    "S": rf"(?P<s>(?:\b(?:i|we|he|she)|\b(?:my|our) {KINSHIP}(?: {PERSON})?|\b(?:mum|mom|dad)"
+    rf"|{PERSON})(?=[ ']|m\b|ve\b))",
     "M": r"(?P<s>\bmy\b)",
     "BE": r"(?:'m| am|m\b|'re| are|'s| is)(?! not\b|n't)",
     "HAVE": r"(?: have| has|'ve|'s|ve\b)?",

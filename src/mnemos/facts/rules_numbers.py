@@ -4,20 +4,107 @@ from __future__ import annotations
 
 from mnemos.facts.rule import rule
 
-_NOUN = r"(?P<what>(?:(?!(?:of|years|months|and|or|more|to)\b)[\w'-]+ ){0,3}?(?!(?:years|months|weeks|days|hours|minutes|seconds|times|things|ways|questions|options|problems|ideas|points|percent|dollars|pounds|miles|classes|choices|issues|others|this|was|is|as)\b)[a-z][\w'-]*s)"
-_OF = (
-    r"(?:(?:about|around|roughly|approximately|nearly|almost|over|more than|a total of|only|exactly|up to|at least) )*"
+_NOUN = (
+    r"(?P<what>(?:(?!(?:of|years|months|and|or|more|to)\b)[\w'-]+ ){0,3}?(?!(?:years|"
+    r"months|weeks|days|hours|minutes|seconds|times|things|ways|questions|options|"
+    r"problems|ideas|points|percent|dollars|pounds|miles|classes|choices|issues|others|"
+    r"this|was|is|as)\b)[a-z][\w'-]*s)"
 )
-_COUNT = r"(?P<o>\d[\d,]*|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty)(?:-\w+)?)"
-_STOPS = r"(?=<MARK>| (?:and|but|so|now|in|on|at|from|to|with|for|that|which|who|already|since|this|last|because|of|by|after|when|as|including|total|left|before|considering|during|using|within)\b)"
+_OF = (
+    r"(?:(?:about|around|roughly|approximately|nearly|almost|over|more than|a total of|"
+    r"only|exactly|up to|at least) )*"
+)
+_COUNT = (
+    r"(?P<o>\d[\d,]*|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
+    r"fifteen|twenty|thirty|forty|fifty)(?:-\w+)?)"
+)
+_STOPS = (
+    r"(?=<MARK>| (?:and|but|so|now|in|on|at|from|to|with|for|that|which|who|already|since|"
+    r"this|last|because|of|by|after|when|as|including|total|left|before|considering|"
+    r"during|using|within)\b)"
+)
 _SO_FAR = r"(?: (?:now|already|just|currently|recently|finally|so far|actually|also))*"
 
 RULES = (
-    rule(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty)\b", rf"<S>(?:{_SO_FAR}<GOT>| own| now own| owns){_SO_FAR} {_OF}{_COUNT} {_NOUN}{_STOPS}", "number of {what} is", "{s} has {o} {what}", takes="any", single=True),
-    rule(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty)\b", rf"<S>(?: have|'ve| has){_SO_FAR} (?P<verb>read|completed|finished|written|collected|visited|seen|watched|solved|gained|reached|made|sold|lost|saved|run|tried|added|baked|attended|earned|published|recorded|logged|planted|raised){_SO_FAR} {_OF}{_COUNT} {_NOUN}{_STOPS}", "number of {what} {verb} is", "{s} has {verb} {o} {what}", takes="any", single=True),
-    rule(r"\d", rf"<S>(?: have|'ve| has)?{_SO_FAR} (?:reached|hit|got to|gotten to|am at|are at|'re at|'m at|is at|'s at){_SO_FAR} {_OF}(?P<o>\d[\d,]*\+?) {_NOUN}{_STOPS}", "number of {what} is", "{s} has reached {o} {what}", takes="any", single=True),
-    rule(r"\b(?:we're|we are|it's|is|are) (?:now )?at\b|\bup to\b", rf"\b(?P<s>we)(?:'re| are)(?: now| currently)?(?: up)?(?: at| to) {_OF}{_COUNT} {_NOUN}{_STOPS}", "number of {what} is", "{s}'s group has {o} {what}", takes="any", single=True),
-    rule(r"\b(?:best|record|pb|pr|time)\b", r"\bmy (?:new |current |previous )?(?P<what>(?:\w+ )?(?:personal best|personal record|pb|best time|record time|average time|best score|high score)(?: (?:time|for [\w' ]+?|in [\w' ]+?|on [\w' ]+?))?)(?: is|'s| was| of| stands at)(?: now| currently)? (?P<o>\d[\d:.,]*(?: (?:minutes?|hours?|seconds?|min|sec|points?|kg|lbs|km|miles?)(?: and \d+ \w+)?)?)", "{what} is", "{s}'s {what} is {o}", takes="any", single=True),
-    rule(r"\b(?:rent|budget|salary|price|cost|fee|bill|mortgage|insurance|subscription|score|rating|weight|limit|streak|quota|target|coverage|accuracy|rate|time|size|count|length|commute|balance|savings|income|followers|confidence|average)\b", r"\b(?P<whose>my|our|the) (?P<what>(?:(?!is\b|was\b)[\w'/-]+ ){0,4}?(?:rent|budget|salary|price|cost|fee|bill|mortgage|insurance|subscription|score|rating|weight|limit|streak|quota|target|coverage|accuracy|rate|time|size|count|length|commute|balance|savings|income|confidence|average))(?: (?:for|of|on) (?P<of>(?:my |the |our )?[\w'/-]+(?: [\w'/-]+){0,3}?))?(?: is| was| are|'s| has (?:now |recently )?(?:improved|increased|decreased|dropped|gone up|gone down|risen|reached|grown|changed|been (?:raised|reduced|increased|updated|adjusted|set|cut))(?: from <NUM>(?: ?\w+)?)?(?: to)?)(?: now| currently| around| about| at| up to| down to| just| only)* (?P<o>(?:[£$€¥]\s?)?\d[\d,.:]*(?:/\d+)?\s?(?:%|k\b|percent|ms|seconds?|minutes?|hours?|days?|words?|(?:a|per) (?:month|week|day|year|night|hour)|dollars|euros|pounds|kg|kb|mb|gb|lbs)?(?: (?:a|per) (?:month|week|day|year|night|hour))?)", "{what} is", "{s}'s {what} is {o}", takes="any", single=True, check=lambda groups: groups["whose"].lower() != "the" or len(groups["what"].split()) > 2),
-    rule(r"\b(?:paid|spent|costs?|cost)\b", r"<S><HAVE><ADV> (?:paid|spent)<ADV> (?:about |around |over |nearly |almost )?(?P<o>[£$€¥]\s?\d[\d,.]*\d?k?) (?:on|for) (?P<what>(?:an? |the |my |some )?[\w'&-]+(?: [\w'&-]+){0,5}?)<END>", "price of {what} is", "{s} paid {o} for {what}", takes="any"),
-)  # fmt: skip
+    rule(
+        r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|"
+        r"thirty|forty|fifty)\b",
+        rf"<S>(?:{_SO_FAR}<GOT>| own| now own| owns){_SO_FAR} {_OF}{_COUNT} {_NOUN}{_STOPS}",
+        "number of {what} is",
+        "{s} has {o} {what}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|"
+        r"thirty|forty|fifty)\b",
+        rf"<S>(?: have|'ve| has){_SO_FAR} (?P<verb>read|completed|finished|written|collected|"
+        rf"visited|seen|watched|solved|gained|reached|made|sold|lost|saved|run|tried|added|"
+        rf"baked|attended|earned|published|recorded|logged|planted|"
+        rf"raised){_SO_FAR} {_OF}{_COUNT} {_NOUN}{_STOPS}",
+        "number of {what} {verb} is",
+        "{s} has {verb} {o} {what}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        r"\d",
+        rf"<S>(?: have|'ve| has)?{_SO_FAR} (?:reached|hit|got to|gotten to|am at|are at|'re at|"
+        rf"'m at|is at|'s at){_SO_FAR} {_OF}(?P<o>\d[\d,]*\+?) {_NOUN}{_STOPS}",
+        "number of {what} is",
+        "{s} has reached {o} {what}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        r"\b(?:we're|we are|it's|is|are) (?:now )?at\b|\bup to\b",
+        rf"\b(?P<s>we)(?:'re| are)(?: now| currently)?(?: up)?(?: at| to)"
+        rf" {_OF}{_COUNT} {_NOUN}{_STOPS}",
+        "number of {what} is",
+        "{s}'s group has {o} {what}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        r"\b(?:best|record|pb|pr|time)\b",
+        r"\bmy (?:new |current |previous )?(?P<what>(?:\w+ )?(?:personal best|personal record|"
+        r"pb|best time|record time|average time|best score|high score)(?: (?:time|for "
+        r"[\w' ]+?|in [\w' ]+?|on [\w' ]+?))?)(?: is|'s| was| of| stands at)(?: now| "
+        r"currently)? (?P<o>\d[\d:.,]*(?: (?:minutes?|hours?|seconds?|min|sec|points?|kg|lbs|"
+        r"km|miles?)(?: and \d+ \w+)?)?)",
+        "{what} is",
+        "{s}'s {what} is {o}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        r"\b(?:rent|budget|salary|price|cost|fee|bill|mortgage|insurance|subscription|score|"
+        r"rating|weight|limit|streak|quota|target|coverage|accuracy|rate|time|size|count|"
+        r"length|commute|balance|savings|income|followers|confidence|average)\b",
+        r"\b(?P<whose>my|our|the) (?P<what>(?:(?!is\b|was\b)[\w'/-]+ ){0,4}?(?:rent|budget|"
+        r"salary|price|cost|fee|bill|mortgage|insurance|subscription|score|rating|weight|"
+        r"limit|streak|quota|target|coverage|accuracy|rate|time|size|count|length|commute|"
+        r"balance|savings|income|confidence|average))(?: (?:for|of|on) (?P<of>(?:my |the |our "
+        r")?[\w'/-]+(?: [\w'/-]+){0,3}?))?(?: is| was| are|'s| has (?:now |recently "
+        r")?(?:improved|increased|decreased|dropped|gone up|gone down|risen|reached|grown|"
+        r"changed|been (?:raised|reduced|increased|updated|adjusted|set|cut))(?: from "
+        r"<NUM>(?: ?\w+)?)?(?: to)?)(?: now| currently| around| about| at| up to| down to| "
+        r"just| only)* (?P<o>(?:[£$€¥]\s?)?\d[\d,.:]*(?:/\d+)?\s?(?:%|k\b|percent|ms|seconds?|"
+        r"minutes?|hours?|days?|words?|(?:a|per) (?:month|week|day|year|night|hour)|dollars|"
+        r"euros|pounds|kg|kb|mb|gb|lbs)?(?: (?:a|per) (?:month|week|day|year|night|hour))?)",
+        "{what} is",
+        "{s}'s {what} is {o}",
+        takes="any",
+        single=True,
+        check=lambda groups: groups["whose"].lower() != "the" or len(groups["what"].split()) > 2,
+    ),
+    rule(
+        r"\b(?:paid|spent|costs?|cost)\b",
+        r"<S><HAVE><ADV> (?:paid|spent)<ADV> (?:about |around |over |nearly |almost "
+        r")?(?P<o>[£$€¥]\s?\d[\d,.]*\d?k?) (?:on|for) (?P<what>(?:an? |the |my |some "
+        r")?[\w'&-]+(?: [\w'&-]+){0,5}?)<END>",
+        "price of {what} is",
+        "{s} paid {o} for {what}",
+        takes="any",
+    ),
+)

@@ -6,22 +6,130 @@ from mnemos.facts.rule import rule
 
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]*\.?"
 _CLOCK = r"(?:,? ?(?:at |around )?\d{1,2}(?:[:.]\d\d)? ?(?:am|pm|a\.m\.|p\.m\.|o'clock)(?: [A-Z]{2,4}\b)?)"
-_DAY = rf"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,? )?(?:the )?(?:\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}|{_MONTH} \d{{1,2}}(?!\d)(?:st|nd|rd|th)?)(?:,? \d{{4}})?"
+_DAY = (
+    rf"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,? )?(?:the )?(?:\d{{1,2}}(?:st|nd|rd|"
+    rf"th)?(?: of)? {_MONTH}|{_MONTH} \d{{1,2}}(?!\d)(?:st|nd|rd|th)?)(?:,? \d{{4}})?"
+)
 _WHEN = rf"(?P<o>{_DAY}{_CLOCK}?|{_CLOCK} on {_DAY})"
 _THING = r"(?P<what>[\w'&/.-]+(?: [\w'&/.-]+){0,7}?)"
 _MY = r"\b(?:my|our|the)(?: new| final| updated| next| first)?"
 
 RULES = (
-    rule(r"\bdeadline|due\b", rf"{_MY} deadline for {_THING}(?: is|'s| was| has been)(?: now| currently)?(?: set for| moved to| extended to| pushed to| changed to| on| by)? {_WHEN}", "deadline for {what} is", "the deadline for {what} is {o}", takes="any", single=True),
-    rule(r"\bdeadline\b", rf"{_MY} (?P<what>[\w'&/-]+(?: [\w'&/-]+){{0,4}}?) deadline(?: is| was| of| has been|'s)(?: now| currently)?(?: set for| moved to| extended to| pushed to| changed to| on| by)? {_WHEN}", "deadline for {what} is", "the deadline for {what} is {o}", takes="any", single=True),
-    rule(r"\bdeadline\b", rf"<I>(?:<GOT>|<BE><ADV> working (?:towards|toward|with)) (?:a|the|my|an) (?:new |tight |strict |final )?deadline (?:of|on) {_WHEN},? for (?:the |my |our )?{_THING}<END>", "deadline for {what} is", "the deadline for {what} is {o}", takes="any", single=True),
-    rule(r"\bdue\b", rf"{_MY} {_THING} (?:is|are)(?: now)? due (?:on |by )?{_WHEN}", "due date of {what} is", "{s}'s {what} is due on {o}", takes="any", single=True),
-    rule(r"\b(?:scheduled|rescheduled|moved|postponed|pushed|planned|set|is|booked|changed)\b", rf"\b(?:my|our|the) {_THING}(?: is|'s| has been| was| got| has|'s been)(?: now| been| just)*(?: (?:scheduled|rescheduled|moved|postponed|pushed(?: back)?|planned|set|booked|changed|brought forward))?(?: for| to| on) {_WHEN}", "date of {what} is", "{s}'s {what} is on {o}", takes="any", single=True),
-    rule(r"\b(?:have|has|got|'ve|booked|scheduled)\b", rf"<S>(?:<GOT>| (?:have |'ve |has )?(?:booked|scheduled|set up|arranged))<ADV>(?: an?| my| the| our)(?: upcoming| scheduled| new)? {_THING}(?: scheduled| booked| planned| coming up| set)?(?: for| on) {_WHEN}", "date of {what} is", "{s}'s {what} is on {o}", takes="any", single=True, check=lambda groups: not groups["what"].endswith("ed")),
-    rule(r"\b(?:going|flying|travell?ing|heading|visiting|attending|leaving|starting|moving|driving|performing|hosting|taking|running|meeting|getting|playing|competing|presenting|having)\b", r"<S><BE><ADV> (?P<o>(?:going (?:to|on|for|camping|hiking|skiing|surfing|fishing|back)|flying|travell?ing|heading|visiting|attending|leaving|starting|driving|performing|hosting|taking part|running|meeting|getting married|playing|competing|presenting|having)\b(?: [\w'&/.-]+){0,8}?)<END>", "plans on", takes="phrase", when="at", check=lambda groups: groups["planned"] != ""),
-    rule(r"\bplan|planning|plans|intend\b", r"<S>(?: have| had)?(?:<BE><ADV> planning| plans?| intend)<ADV> to (?P<o>[\w'&/.-]+(?: [\w'&/.-]+){1,9}?)(?=\s*<MARK>|\s+(?:and|but|because|so|which|when|while|since|if|although|i|i'm|it's|next|this|tomorrow|tonight|in (?:january|february|march|april|may|june|july|august|september|october|november|december|\d)|on|by|later|soon|as well|considering)\b)", "plans to", takes="phrase", when="at"),
-    rule(r"\bplan|planning|plans|intend\b", r"<S>(?: have| had)?(?:<BE><ADV> planning| plans?| intend)<ADV> on (?P<o>[\w'&/.-]+(?: [\w'&/.-]+){1,9}?)(?=\s*<MARK>|\s+(?:and|but|because|so|which|when|while|since|if|although|i|i'm|it's|next|this|tomorrow|tonight|in (?:january|february|march|april|may|june|july|august|september|october|november|december|\d)|on|by|later|soon|as well|considering)\b)", "plans on", takes="phrase", when="at"),
-    rule(r"\b(?:signed up|registered|enrolled|booked|applied)\b", r"(?:<S><HAVE><ADV>|<SO>) ?(?P<verb>(?:signed up|registered|enrolled|applied)(?: for| to| in| with| at)) (?P<o>[\w'&/.-]+(?: [\w'&/.-]+){0,8}?)<LONGEND>", "{verb}", takes="phrase", when="at"),
-    rule(r"\bbooked\b", r"(?:<S><HAVE><ADV>|<SO>) ?booked (?P<o>(?:an?|the|my|our|some|two|three|four|\d+) [\w'&/.-]+(?: [\w'&/.-]+){0,6}?)<LONGEND>", "booked", takes="phrase", when="at"),
-    rule(r"\bgoal\b", r"\bmy (?:new |main |current |ultimate )?goal(?: for (?P<what>[\w' -]+?))?(?: is|'s) (?P<o>(?:to )?[\w'&/%$£.-]+(?: [\w'&/%$£.-]+){1,10}?)<LONGEND>", "goal is", "{s}'s goal is {o}", takes="phrase"),
-)  # fmt: skip
+    rule(
+        r"\bdeadline|due\b",
+        rf"{_MY} deadline for {_THING}(?: is|'s| was| has been)(?: now| currently)?(?: set for|"
+        rf" moved to| extended to| pushed to| changed to| on| by)? {_WHEN}",
+        "deadline for {what} is",
+        "the deadline for {what} is {o}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        r"\bdeadline\b",
+        rf"{_MY} (?P<what>[\w'&/-]+(?: [\w'&/-]+){{0,4}}?) deadline(?: is| was| of| has been|"
+        rf"'s)(?: now| currently)?(?: set for| moved to| extended to| pushed to| changed to| "
+        rf"on| by)? {_WHEN}",
+        "deadline for {what} is",
+        "the deadline for {what} is {o}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        r"\bdeadline\b",
+        rf"<I>(?:<GOT>|<BE><ADV> working (?:towards|toward|with)) (?:a|the|my|an) (?:new |"
+        rf"tight |strict |final )?deadline (?:of|on) {_WHEN},? for (?:the |my |our "
+        rf")?{_THING}<END>",
+        "deadline for {what} is",
+        "the deadline for {what} is {o}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        r"\bdue\b",
+        rf"{_MY} {_THING} (?:is|are)(?: now)? due (?:on |by )?{_WHEN}",
+        "due date of {what} is",
+        "{s}'s {what} is due on {o}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        r"\b(?:scheduled|rescheduled|moved|postponed|pushed|planned|set|is|booked|changed)\b",
+        rf"\b(?:my|our|the) {_THING}(?: is|'s| has been| was| got| has|'s been)(?: now| been| "
+        rf"just)*(?: (?:scheduled|rescheduled|moved|postponed|pushed(?: back)?|planned|set|"
+        rf"booked|changed|brought forward))?(?: for| to| on) {_WHEN}",
+        "date of {what} is",
+        "{s}'s {what} is on {o}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        r"\b(?:have|has|got|'ve|booked|scheduled)\b",
+        rf"<S>(?:<GOT>| (?:have |'ve |has )?(?:booked|scheduled|set up|arranged))<ADV>(?: an?| "
+        rf"my| the| our)(?: upcoming| scheduled| new)? {_THING}(?: scheduled| booked| planned| "
+        rf"coming up| set)?(?: for| on) {_WHEN}",
+        "date of {what} is",
+        "{s}'s {what} is on {o}",
+        takes="any",
+        single=True,
+        check=lambda groups: not groups["what"].endswith("ed"),
+    ),
+    rule(
+        r"\b(?:going|flying|travell?ing|heading|visiting|attending|leaving|starting|moving|"
+        r"driving|performing|hosting|taking|running|meeting|getting|playing|competing|"
+        r"presenting|having)\b",
+        r"<S><BE><ADV> (?P<o>(?:going (?:to|on|for|camping|hiking|skiing|surfing|fishing|back)"
+        r"|flying|travell?ing|heading|visiting|attending|leaving|starting|driving|performing|"
+        r"hosting|taking part|running|meeting|getting married|playing|competing|presenting|"
+        r"having)\b(?: [\w'&/.-]+){0,8}?)<END>",
+        "plans on",
+        takes="phrase",
+        when="at",
+        check=lambda groups: groups["planned"] != "",
+    ),
+    rule(
+        r"\bplan|planning|plans|intend\b",
+        r"<S>(?: have| had)?(?:<BE><ADV> planning| plans?| intend)<ADV> to "
+        r"(?P<o>[\w'&/.-]+(?: [\w'&/.-]+){1,9}?)(?=\s*<MARK>|\s+(?:and|but|because|so|which|"
+        r"when|while|since|if|although|i|i'm|it's|next|this|tomorrow|tonight|in (?:january|"
+        r"february|march|april|may|june|july|august|september|october|november|december|\d)|"
+        r"on|by|later|soon|as well|considering)\b)",
+        "plans to",
+        takes="phrase",
+        when="at",
+    ),
+    rule(
+        r"\bplan|planning|plans|intend\b",
+        r"<S>(?: have| had)?(?:<BE><ADV> planning| plans?| intend)<ADV> on "
+        r"(?P<o>[\w'&/.-]+(?: [\w'&/.-]+){1,9}?)(?=\s*<MARK>|\s+(?:and|but|because|so|which|"
+        r"when|while|since|if|although|i|i'm|it's|next|this|tomorrow|tonight|in (?:january|"
+        r"february|march|april|may|june|july|august|september|october|november|december|\d)|"
+        r"on|by|later|soon|as well|considering)\b)",
+        "plans on",
+        takes="phrase",
+        when="at",
+    ),
+    rule(
+        r"\b(?:signed up|registered|enrolled|booked|applied)\b",
+        r"(?:<S><HAVE><ADV>|<SO>) ?(?P<verb>(?:signed up|registered|enrolled|applied)(?: for| "
+        r"to| in| with| at)) (?P<o>[\w'&/.-]+(?: [\w'&/.-]+){0,8}?)<LONGEND>",
+        "{verb}",
+        takes="phrase",
+        when="at",
+    ),
+    rule(
+        r"\bbooked\b",
+        r"(?:<S><HAVE><ADV>|<SO>) ?booked (?P<o>(?:an?|the|my|our|some|two|three|four|\d+) "
+        r"[\w'&/.-]+(?: [\w'&/.-]+){0,6}?)<LONGEND>",
+        "booked",
+        takes="phrase",
+        when="at",
+    ),
+    rule(
+        r"\bgoal\b",
+        r"\bmy (?:new |main |current |ultimate )?goal(?: for (?P<what>[\w' -]+?))?(?: is|'s) "
+        r"(?P<o>(?:to )?[\w'&/%$£.-]+(?: [\w'&/%$£.-]+){1,10}?)<LONGEND>",
+        "goal is",
+        "{s}'s goal is {o}",
+        takes="phrase",
+    ),
+)

@@ -40,9 +40,12 @@ _abbreviation = re.compile(
     re.IGNORECASE,
 )
 _asks = re.compile(
-    r"(?:,|;|—|–|\s-|\band|\bbut|\bso|^)\s*(?:and |but |so |or |also |then |any |just )*(?:what|what's|whats|who|who's|where|"
-    r"when|why|how|how's|which|whose|can|could|would|will|do|does|did|don't|is|are|am|was|were|isn't|aren't|have you|has|"
-    r"had|should|shall|may|got any|any|right|ok|okay|eh|huh|know any|you know|wanna|tell me|remind me|help me|i wonder|"
+    r"(?:,|;|—|–|\s-|\band|\bbut|\bso|^)\s*(?:and |but |so |or |also |then |any |just "
+    r")*(?:what|what's|whats|who|who's|where|"
+    r"when|why|how|how's|which|whose|can|could|would|will|do|does|did|don't|is|are|am|was|"
+    r"were|isn't|aren't|have you|has|"
+    r"had|should|shall|may|got any|any|right|ok|okay|eh|huh|know any|you know|wanna|tell "
+    r"me|remind me|help me|i wonder|"
     r"i was wondering|i'm wondering|im wondering|wondering|curious)\b",
     re.IGNORECASE,
 )

@@ -30,21 +30,26 @@ ONE_ONLY = frozenset(
 
 PETS = (
     (
-        "dog puppy pup cat kitten kitty hamster rabbit bunny guinea pig parrot parakeet budgie canary turtle tortoise "
-        "snake lizard gecko goldfish fish horse pony ferret chicken hen duck goat hedgehog chinchilla cockatiel bird rat "
-        "greyhound labrador retriever poodle beagle spaniel terrier husky corgi dachshund bulldog shepherd collie tabby"
+        "dog puppy pup cat kitten kitty hamster rabbit bunny guinea pig parrot parakeet "
+        "budgie canary turtle tortoise "
+        "snake lizard gecko goldfish fish horse pony ferret chicken hen duck goat hedgehog "
+        "chinchilla cockatiel bird rat "
+        "greyhound labrador retriever poodle beagle spaniel terrier husky corgi dachshund "
+        "bulldog shepherd collie tabby"
     )
     .replace("guinea pig", "guinea_pig")
     .split()
 )
 
 ILLNESSES = (
-    "asthma|diabetes|type [12] diabetes|arthritis|rheumatoid arthritis|osteoarthritis|anaemia|anemia|epilepsy|eczema|psoriasis|"
+    "asthma|diabetes|type [12] diabetes|arthritis|rheumatoid arthritis|osteoarthritis|"
+    "anaemia|anemia|epilepsy|eczema|psoriasis|"
     "migraines?|hypertension|high blood pressure|low blood pressure|high cholesterol|ibs|crohn's(?: disease)?|"
     "coeliac(?: disease)?|celiac(?: disease)?|adhd|add|autism|dyslexia|depression|anxiety|insomnia|sleep apn(?:o)?ea|"
     "pcos|endometriosis|cancer|lupus|scoliosis|tinnitus|vertigo|gastritis|acid reflux|gerd|hay ?fever|"
     "hypothyroidism|hyperthyroidism|tendon?itis|sciatica|gout|long covid|pneumonia|bronchitis|ptsd|ocd|"
-    "lactose intolerance|runner's knee|carpal tunnel(?: syndrome)?|chronic \\w+(?: \\w+)?|iron deficiency(?: anaemia| anemia)?"
+    "lactose intolerance|runner's knee|carpal tunnel(?: syndrome)?|chronic \\w+(?: "
+    "\\w+)?|iron deficiency(?: anaemia| anemia)?"
 )
 DIETS = (
     "vegetarian|vegan|pescatarian|pescetarian|flexitarian|coeliac|celiac|lactose intolerant|lactose-intolerant|"
@@ -63,8 +68,10 @@ _NOT_WORK = frozenset(
 )
 _WORK = re.compile(
     r"(?:\w+(?:er|or|ist|ian|ant|eer|yst)|nurse|chef|cook|student|postman|fireman|policeman|architect|pilot|coach|"
-    r"freelancer|paramedic|judge|vet|priest|monk|soldier|clerk|model|sailor|mechanic|athlete|joiner|physician|surgeon|"
-    r"intern|ceo|cto|cfo|lecturer|midwife|undergrad|undergraduate|postdoc|retiree|analyst|technologist|developer|dj|poet)"
+    r"freelancer|paramedic|judge|vet|priest|monk|soldier|clerk|model|sailor|mechanic|"
+    r"athlete|joiner|physician|surgeon|"
+    r"intern|ceo|cto|cfo|lecturer|midwife|undergrad|undergraduate|postdoc|retiree|analyst|"
+    r"technologist|developer|dj|poet)"
 )
 
 
@@ -75,8 +82,10 @@ def is_work(noun: str) -> bool:
 
 
 NOT_NAMES = frozenset(
-    "I The This That These Those It Its It's There Here He She They We You Your My Our His Her Their A An And But Or So If "
-    "When While What Who Where Why How Which Yes No Not Ok Okay Oh Ah Wow Hey Hi Hello Thanks Thank Please Sorry Well "
+    "I The This That These Those It Its It's There Here He She They We You Your My Our "
+    "His Her Their A An And But Or So If "
+    "When While What Who Where Why How Which Yes No Not Ok Okay Oh Ah Wow Hey Hi Hello "
+    "Thanks Thank Please Sorry Well "
     "Also Then Now Just Sure Yeah Yep Nope Great Good Nice Cool Awesome Amazing Maybe Perhaps Actually Basically "
     "Someone Everyone Everybody Nobody Somebody Anyone Something Everything Nothing Today Tomorrow Yesterday Tonight "
     "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August "
@@ -85,7 +94,8 @@ NOT_NAMES = frozenset(
     "Were Am Be Been Being Have Has Had Can Could Will Would Should May Might Must Shall God Lord Mum Mom Dad Life "
     "Love Both Each Every Some Any All Most Many Much Few Other Another One Two Three First Last Next New Old Re "
     "Kids Kid People Family Friends Work Music Art Man Dude Bro Guys Girl Congrats Happy Lol Haha Btw Recently "
-    "Speaking Having Being Getting Going Looking Thinking Seeing Making Taking Trying Working Living Lately Sometimes "
+    "Speaking Having Being Getting Going Looking Thinking Seeing Making Taking Trying "
+    "Working Living Lately Sometimes "
     "Often Always Never Still Even Only Especially Definitely Absolutely Really Honestly Hopefully Luckily "
     "Unfortunately Anyway Besides Meanwhile Other English Our Us Im Ive".split()
 )
@@ -98,15 +108,19 @@ ADVERB = (
     r"unfortunately|sadly|luckily|fortunately|literally|kinda),?)*"
 )
 NAME_WORD = r"[A-ZÀ-ÖØ-ÞŁŚŻ][\w'’&-]*[\w]|[A-Z]{2,}|[A-Z]\."
-PROPER = rf"(?-i:(?:the )?(?:{NAME_WORD})(?:(?:,? (?:of |de |da |do |del |la |le |the |and |& |for )?|-)(?:{NAME_WORD})| \d+\b(?! years?)){{0,5}})"
+PROPER = (
+    rf"(?-i:(?:the )?(?:{NAME_WORD})(?:(?:,? (?:of |de |da |do |del |la |le |the |and |& |"
+    rf"for )?|-)(?:{NAME_WORD})| \d+\b(?! years?)){{0,5}})"
+)
 """A name of a place, an organisation or a work: capitals with small words between."""
 PERSON = rf"(?-i:(?:{NAME_WORD})(?: (?:{NAME_WORD})){{0,2}})"
-_kin = "|".join(sorted((re.escape(word) for word in (*KIN, *FRIENDS)), key=len, reverse=True))
+_kin = "|".join(sorted((re.escape(word) for word in (*KIN, *FRIENDS)), key=lambda kin: (-len(kin), kin)))
 KINSHIP = (
     rf"(?:(?:older|elder|eldest|oldest|younger|youngest|little|big|twin|step|half|other|new|dear|lovely) )?(?:{_kin})"
 )
 NUMBER = (
-    r"(?:[£$€¥]\s?)?\d[\d,]*(?:\.\d+)?(?::\d\d){0,2}(?:/\d+)?\s?(?:%|k\b|°[CF]?)?|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|"
+    r"(?:[£$€¥]\s?)?\d[\d,]*(?:\.\d+)?(?::\d\d){0,2}(?:/\d+)?\s?(?:%|k\b|°[CF]?)?|"
+    r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|"
     r"eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|"
     r"seventy|eighty|ninety|a hundred|a dozen)(?:-\w+)?\b"
 )
@@ -121,8 +135,10 @@ MARK = r"\s*(?:[.,:](?!\w)|[;!?()\[\]…—–\"*]|\s-\s|-\s|$)"
 """Where a clause ends."""
 END = rf"(?=\s*{MARK}|\s+(?-i:{STOP})\b)"
 LONG_END = (
-    rf"(?=\s*{MARK}|\s+and (?:i|it|we|he|she|they|you|my|our|the|that|this|there|then|now|so|have|am|is|are|was|will|would|"
-    r"can|could|even|also|really|just|want|need|hope|think|plan|try|always|never|been|got|had|do|did|feel|don't|can't|"
+    rf"(?=\s*{MARK}|\s+and (?:i|it|we|he|she|they|you|my|our|the|that|this|there|then|now|"
+    rf"so|have|am|is|are|was|will|would|"
+    r"can|could|even|also|really|just|want|need|hope|think|plan|try|always|never|been|got|"
+    r"had|do|did|feel|don't|can't|"
     r"i'm|i've|it's|has|what|how|were|could|looking|hoping|thinking|considering|trying|wondering)\b|"
     r"\s+and(?= [\w'-]+(?: [\w'-]+){4})|\s+(?:but|because|cause|'cause|cuz|so|which|who|when|whenever|while|"
     r"where|since|if|unless|though|although|until|till|i|i'm|it's|even|then|lately|yesterday|today|tomorrow|tonight|"
