@@ -13,6 +13,7 @@ from mnemos.embed.missing import MissingEmbedder
 from mnemos.embed.protocol import Embedder
 from mnemos.errors import MnemosError
 from mnemos.events import read_text
+from mnemos.forget.carrying import keep_budgets
 from mnemos.passages import Index
 from mnemos.pipeline import BATCH, GENTLE, Pipeline
 from mnemos.recall.indexing import embedded
@@ -44,6 +45,8 @@ class Maintained:
     purge: Literal["done", "pending"]
     read: int = 0
     """New memories that were gated and derived from."""
+    forgotten: int = 0
+    """Memories that went a step further because a namespace held more than its budget."""
 
 
 class Maintainer:
@@ -95,8 +98,9 @@ class Maintainer:
                 done, failed = done + finished, failed + failures
                 if not finished or not waiting or self._stopped():
                     break
+            forgotten = 0 if self._stopped() else keep_budgets(self._store.db, self._index, now, self._stopped)
             expired = len(self._store.erase_expired(now).ids)
-            return Maintained(done, failed, expired, waiting, self._store.purge_if_pending(), self._read)
+            return Maintained(done, failed, expired, waiting, self._store.purge_if_pending(), self._read, forgotten)
 
     def _stopped(self) -> bool:
         return self._end is not None and time.monotonic() >= self._end
@@ -142,6 +146,10 @@ class Maintainer:
         if job.kind == jobs.REEMBED:
             embedder = self._wanted or self._serving()
             return not isinstance(embedder, MissingEmbedder) and self._embed_again(embedder)
+        if job.kind == jobs.DERIVE_LATE:
+            if self._language is not None and job.memory is not None:
+                self._language.ask_about(job.memory, now)
+            return self._pipeline.derive_late(job, now)
         if job.kind == jobs.DERIVE_AGAIN and job.memory is not None:
             return self._derive_again(job, job.memory, now)
         return False

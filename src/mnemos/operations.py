@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mnemos.facts.stage import FactStage
+from mnemos.gate.stage import GateStage
+from mnemos.gate.weighing import SalienceStage
 from mnemos.levels.stage import LevelStage
 from mnemos.llm.remember import AskedFacts
 from mnemos.stages import Stage
@@ -11,4 +13,4 @@ from mnemos.update.conflict import resolve
 
 def default_stages() -> tuple[Stage, ...]:
     """Gate, entities, facts, levels."""
-    return (FactStage(resolve), LevelStage(), AskedFacts())
+    return (GateStage(), SalienceStage(), AskedFacts(), FactStage(resolve), LevelStage())

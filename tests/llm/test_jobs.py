@@ -456,6 +456,50 @@ def test_a_store_is_open_to_whoever_has_no_model(opened: Opened, clock: Clock) -
     assert plain.check() == []
 
 
+def test_a_rebuild_keeps_what_a_model_derived_and_asks_nothing_again(
+    opened: Opened, server: ChatServer, path: Path, clock: Clock
+) -> None:
+    memory = opened()
+    told(memory)
+    memory.maintain()
+    told(memory, LATER)
+    memory.maintain()
+    before = {text: (fact.id, fact.invalid_at, fact.sources) for text, fact in facts(memory).items()}
+    about = [fact.id for fact in memory.facts("Ana", user_id="ana")]
+    asked = len(server.seen)
+    memory.reindex()
+    memory.maintain()
+    assert {text: (fact.id, fact.invalid_at, fact.sources) for text, fact in facts(memory).items()} == before
+    assert [fact.id for fact in memory.facts("Ana", user_id="ana")] == about
+    assert len(server.seen) == asked
+    assert memory.check() == []
+    memory.export_file(path.with_name("all.jsonl"))
+    with Mnemos(path.with_name("copy.db"), clock=clock) as copy:
+        copy.import_file(path.with_name("all.jsonl"))
+        copy.maintain()
+        assert {text: (fact.id, fact.invalid_at, fact.sources) for text, fact in facts(copy).items()} == before
+        assert [fact.id for fact in copy.facts("Ana", user_id="ana")] == about
+
+
+def test_speakers_without_a_name_are_the_user_and_the_machine(opened: Opened, server: ChatServer) -> None:
+    def plain(kind: str, body: Body) -> dict[str, Any]:
+        if kind != "statements":
+            return think(kind, body)
+        assert [line["speaker"] for line in lines_of(body)] == ["the user", "assistant"]
+        said = claim("The user is allergic to walnuts.", "the user", "is allergic to", "walnuts", False, "t1")
+        return {"statements": [said]}
+
+    server.think = plain
+    memory = opened()
+    turns = [
+        {"role": "user", "content": "Walnuts make me ill, I react to them."},
+        {"role": "assistant", "content": "Noted."},
+    ]
+    memory.add(turns, user_id="ana")
+    memory.maintain()
+    assert "The user is allergic to walnuts." in facts(memory)
+
+
 def test_a_quiet_model_waits_for_the_end_of_a_talk(opened: Opened, server: ChatServer, clock: Clock) -> None:
     memory = opened(quiet=600)
     for turn in TALK:

@@ -19,6 +19,7 @@ from mnemos.llm.lines import PIECE, Line, lines_of, quoted
 from mnemos.llm.question import Question, TooLong
 from mnemos.llm.write import write
 from mnemos.records import Memory
+from mnemos.store.rows import Stored
 
 MARCH = datetime(2026, 3, 2, 18, 40, tzinfo=UTC)
 
@@ -145,7 +146,9 @@ def test_memories_are_quoted_so_that_nothing_in_them_ends_the_quotation() -> Non
 
 def test_long_texts_are_shown_in_pieces_of_one_memory() -> None:
     text = "A sentence about nothing much. " * 700
-    lines = lines_of([(7, Memory("a", ("n",), "document", text)), (9, Memory("b", ("n",), "turn", "short"))], "t")
+    lines = lines_of(
+        [Stored(7, Memory("a", ("n",), "document", text)), Stored(9, Memory("b", ("n",), "turn", "short"))], "t"
+    )
     assert [line.num for line in lines] == [7, 7, 7, 7, 9]
     assert [line.label for line in lines] == ["t1", "t2", "t3", "t4", "t5"]
     assert "".join(line.text for line in lines[:4]) == text

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from mnemos.records import Memory
+from mnemos.facts.scene import speaker_of
+from mnemos.stages import own
+from mnemos.store.rows import Stored
 
 _ESCAPED = re.compile("[<\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 PIECE = 6_000
@@ -27,14 +29,15 @@ class Line(NamedTuple):
     """When it ceased to be true."""
 
 
-def lines_of(memories: Iterable[tuple[int, Memory]], prefix: str) -> list[Line]:
-    """Memories by number as lines, labelled `prefix` and a count from 1."""
+def lines_of(memories: Iterable[Stored], prefix: str) -> list[Line]:
+    """Memories as lines, without what they quote from recall, labelled `prefix` and a count from 1."""
     lines: list[Line] = []
-    for num, memory in memories:
+    for num, memory, _ in map(own, memories):
+        name = speaker_of(memory) or memory.speaker or memory.role
         for piece in _pieces(memory.text):
             label = f"{prefix}{len(lines) + 1}"
             began = memory.valid_at or memory.happened_at
-            lines.append(Line(label, num, piece, memory.speaker, began, memory.invalid_at))
+            lines.append(Line(label, num, piece, name, began, memory.invalid_at))
     return lines
 
 
@@ -63,6 +66,8 @@ def quoted_json(row: Mapping[str, Any]) -> str:
 
 
 def _pieces(text: str) -> list[str]:
+    if not text.strip():
+        return []
     pieces = []
     while len(text) > PIECE:
         cut = max(text.rfind("\n", PIECE // 2, PIECE), text.rfind(". ", PIECE // 2, PIECE) + 1)

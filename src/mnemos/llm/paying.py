@@ -36,7 +36,7 @@ def costs(db: Database, since: int) -> Costs:
         calls=sum(line.calls for line in lines),
         prompt_tokens=sum(line.prompt_tokens for line in lines),
         completion_tokens=sum(line.completion_tokens for line in lines),
-        cost=sum(line.cost for line in lines),
+        cost=sum((line.cost for line in lines), 0.0),
         lines=lines,
     )
 

@@ -28,6 +28,12 @@ WRITTEN = "written"
 """In a level's metadata: which model wrote its words, and which members each sentence cites."""
 
 
+def is_read(connection: sqlite3.Connection, derived: str) -> bool:
+    """Whether nothing is new since the last time."""
+    turns = progress.watermark(connection, READ) >= progress.watermark(connection, derived)
+    return turns and progress.watermark(connection, LEVELS_READ) == asking.tick_of(connection)
+
+
 def queue_turns(connection: sqlite3.Connection, derived: str, now: int, not_before: int) -> None:
     """Queue questions about every memory that derivation has read and no question was queued about."""
     while (mark := progress.watermark(connection, READ)) < progress.watermark(connection, derived):

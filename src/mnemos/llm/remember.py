@@ -14,8 +14,9 @@ from mnemos.llm.grounding import Ground
 from mnemos.llm.lines import lines_of
 from mnemos.passages import Source
 from mnemos.stages import Again, Batch
+from mnemos.store import asking, superseding
 from mnemos.store import facts as table
-from mnemos.store import superseding
+from mnemos.store.facts import Row
 from mnemos.store.rows import Stored
 from mnemos.times import to_micros
 from mnemos.update.conflict import SUPERSEDED, supersede
@@ -39,7 +40,12 @@ class AskedFacts:
         return {RECIPE: _again}
 
     def take(self, batch: Batch) -> None:
-        """Nothing: questions are asked later, and outside this transaction."""
+        """Note what restored facts state. Nothing is asked here: that is for later, and outside this transaction."""
+        for source in batch.memories:
+            for stored in asking.rowless_facts(batch.connection, source.num, RECIPE):
+                words = [str(stored.memory.metadata.get(name, "")) for name in ("subject", "relation", "object")]
+                row = Row(batch.namespace(stored.num), *keys(*words), single=False)
+                table.write(batch.connection, stored.num, row)
 
 
 def known_near(batch: Batch, namespace: int, new: Sourced) -> list[Known]:
@@ -119,5 +125,5 @@ def _again(batch: Batch, stored: Stored, sources: Sequence[Stored]) -> str | Non
         and memory.updated_at is not None
         and source.memory.updated_at <= memory.updated_at
     ]
-    ground = Ground(lines_of([(source.num, source.memory) for source in unchanged], "s"), words[1:])
+    ground = Ground(lines_of(unchanged, "s"), words[1:])
     return memory.text if unchanged and ground.holds(words[0]) and ground.holds(memory.text) else None

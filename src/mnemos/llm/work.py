@@ -20,7 +20,7 @@ from mnemos.llm.decide import decide
 from mnemos.llm.extract import Extraction, extract
 from mnemos.llm.lines import Line, lines_of
 from mnemos.llm.paying import Account
-from mnemos.llm.queueing import WRITE, WRITTEN, digest, is_written, queue_levels, queue_turns
+from mnemos.llm.queueing import WRITE, WRITTEN, digest, is_read, is_written, queue_levels, queue_turns
 from mnemos.llm.remember import known_near, remember
 from mnemos.llm.write import Written, write
 from mnemos.passages import Index
@@ -65,10 +65,18 @@ class LanguageWork:
 
     def queue(self, now: int) -> None:
         """Queue what derivation has read and changed since the last time."""
+        with self._db.read() as connection:
+            if is_read(connection, self._derived):
+                return
         not_before = now + int(self._model.quiet * 1_000_000) if self._model.quiet else 0
         with self._db.write() as connection:
             queue_turns(connection, self._derived, now, not_before)
             queue_levels(connection, now, not_before)
+
+    def ask_about(self, num: int, now: int) -> None:
+        """Queue a question about one memory that came back into the index."""
+        with self._db.write() as connection:
+            jobs.enqueue_many(connection, jobs.LLM_EXTRACT, [num], now)
 
     def run(self, job: Job, now: int) -> bool:
         """Do one job; False where it has to wait: for other work, for money, or for an endpoint that has just failed.
@@ -100,8 +108,8 @@ class LanguageWork:
             before = asking.before(connection, turns[0].num, BEFORE)
             namespace = Batch(connection, [], self._index, now).namespace(turns[0].num)
         account = Account(self._db, self._model, job.kind, now)
-        lines = lines_of([(stored.num, stored.memory) for stored in turns], "t")
-        earlier: Sequence[Line] = lines_of([(stored.num, stored.memory) for stored in before], "b")
+        lines = lines_of(turns, "t")
+        earlier: Sequence[Line] = lines_of(before, "b")
         read = Extraction([], Counter(), Counter())
         for part in _parts(lines):
             read = read.joined(extract(account.ask, part, earlier))
@@ -134,7 +142,7 @@ class LanguageWork:
             if asking.turns_waiting(connection) or asking.members_waiting(connection, level.num):
                 return False
             members = asking.shown(connection, levels.members(connection, level.num))
-        lines = _within(lines_of([(stored.num, stored.memory) for stored in members], "m"))
+        lines = _within(lines_of(members, "m"))
         if not lines:
             return True
         written = write(Account(self._db, self._model, job.kind, now).ask, level.memory.kind, lines)

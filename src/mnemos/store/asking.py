@@ -42,6 +42,16 @@ def changed_levels(connection: sqlite3.Connection, tick: int) -> list[int]:
     return sorted((num for num in nums if num < 0 and connection.execute(query, (num,)).fetchone()), reverse=True)
 
 
+def rowless_facts(connection: sqlite3.Connection, source: int, recipe: str) -> list[Stored]:
+    """Facts of a recipe that come from a memory and that `facts` does not know: those restored from an export."""
+    query = (
+        "SELECT m.num FROM sources s JOIN memories m ON m.num = s.memory WHERE s.source = ? AND m.recipe = ? "
+        "AND m.kind = 'fact' AND NOT EXISTS (SELECT 1 FROM facts f WHERE f.memory = m.num)"
+    )
+    found = (fetch_num(connection, num) for (num,) in connection.execute(query, (source, recipe)).fetchall())
+    return [stored for stored in found if stored is not None]
+
+
 def tick_of(connection: sqlite3.Connection) -> int:
     """The last change noted."""
     return last_tick(connection)

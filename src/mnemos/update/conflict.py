@@ -8,7 +8,7 @@ The order is that of the world, not of arrival: an old diary imported today supe
 from __future__ import annotations
 
 from mnemos.stages import Batch
-from mnemos.store import superseding
+from mnemos.store import decisions, superseding
 from mnemos.store.deriving import derived_from
 from mnemos.store.superseding import Rival
 from mnemos.update.newest import Newest
@@ -28,6 +28,7 @@ class Resolver:
 
     def __call__(self, batch: Batch, num: int) -> None:
         """Close what the fact contradicts, or the fact itself where a newer one contradicts it; repeatable."""
+        _close_again(batch, num)
         rivals = superseding.matter_of(batch.connection, num, RIVALS)
         place = next((at for at, one in enumerate(rivals) if one.num == num), None)
         if place is None:
@@ -67,6 +68,17 @@ def supersede(batch: Batch, older: Rival, newer: Rival, until: int, policy: str)
     batch.decide(newer.num, SUPERSEDES, policy, older.num)
     batch.touch([older.num, newer.num])
     batch.derive_again(derived_from(connection, older.num))
+
+
+def _close_again(batch: Batch, num: int) -> None:
+    """Let decisions that stand hold for a fact that was derived anew, whatever its matter: as after a restore."""
+    fact = superseding.rival(batch.connection, num)
+    if fact is None or fact.invalid_at is not None:
+        return
+    for made in decisions.about(batch.connection, num):
+        if made.op == SUPERSEDED and made.undone_at is None and made.other is not None:
+            superseding.close(batch.connection, num, made.detail.get("until"), batch.now)
+            superseding.join(batch.connection, made.other, num)
 
 
 resolve = Resolver()
