@@ -95,6 +95,36 @@ def update(files: tuple[Path, ...], seed: int, save: Path | None, as_json: bool)
 bench.add_command(update)
 
 
+@command("forget", "mnemos bench forget questions.json", "mnemos bench forget questions.json --json")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--seed", type=int, default=0, show_default=True, help="For chance, and for the bootstrap intervals.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the results there as JSON.")
+@json_option
+def forget(files: tuple[Path, ...], seed: int, save: Path | None, as_json: bool) -> None:
+    """Measure what recall is left when most turns are forgotten.
+
+    In every conversation of each FILE each policy keeps three quarters, a half, … of the turns before it knows any
+    question. Keeping the longest, the newest, any at all, and those that will be asked for stand beside them.
+    """
+    from mnemos.bench import forget as measure
+    from mnemos.bench import forget_report
+
+    with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
+        run = measure.run(files, seed=seed, progress=lambda name, done, total: progress(done, total))
+    if save is not None:
+        forget_report.save(run, save)
+    if as_json:
+        write_json(forget_report.to_json(run))
+        return
+    screen = console()
+    for table in forget_report.tables(run):
+        screen.print(table.rich())
+        screen.print()
+
+
+bench.add_command(forget)
+
+
 @command("demo", "mnemos demo", "mnemos demo --json")
 @click.option(
     "--store",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from mnemos.forget.budget import Budget, Forgotten, Planned, plan
 from mnemos.forget.policy import Policy
@@ -23,7 +23,8 @@ REST, SUMMARISE = "rest", "summarise"
 """Decisions."""
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Place:
     """A store, and a namespace of it."""
 
     db: Database

@@ -1,0 +1,108 @@
+"""A forgetting run as results (JSON without any of the data's words) and as tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mnemos.bench import metrics
+from mnemos.bench.forget import SHARES, Run
+from mnemos.bench.machine import machine, versions
+from mnemos.bench.table import Table, percent
+from mnemos.errors import InvalidInput
+
+FORMAT = 1
+NAMES = {"salience": "Mnemos", "ebbinghaus": "Ebbinghaus (MemoryBank)", "layered": "layered (TradingGPT)"}
+"""What policies are called in tables, where it is not by their name."""
+
+
+def tables(run: Run) -> list[Table]:
+    """One table a data set: R@10 by policy and share kept."""
+    return [table_of(run, dataset) for dataset in run.recalls]
+
+
+def table_of(run: Run, dataset: str) -> Table:
+    """R@10 of every policy, and in brackets what share of the full R@10 that is."""
+    rows = []
+    for policy, by_share in run.recalls[dataset].items():
+        full = metrics.bootstrap(by_share["1"], seed=run.seed).mean
+        cells = [_cell(by_share[key], full, run.seed) for key in _keys()]
+        rows.append((NAMES.get(policy, policy), *cells))
+    full_range = metrics.bootstrap(next(iter(run.recalls[dataset].values()))["1"], seed=run.seed)
+    return Table(
+        f"{dataset}, {len(run.questions[dataset])} questions: R@10 where a part of the turns is kept, percent",
+        ("kept by", *(f"{share:.0%}" for share in SHARES)),
+        tuple(rows),
+        f"In brackets: the share of the full R@10, {percent(full_range.mean)} "
+        f"({percent(full_range.low, 0)}–{percent(full_range.high, 0)}).",
+    )
+
+
+def points(run: Run, dataset: str) -> dict[str, list[tuple[float, float]]]:
+    """By policy, the parts kept and the shares of the full R@10, both 0 to 1."""
+    found = {}
+    for policy, by_share in run.recalls[dataset].items():
+        full = sum(by_share["1"])
+        found[NAMES.get(policy, policy)] = [(share, sum(by_share[f"{share:g}"]) / full) for share in SHARES]
+    return found
+
+
+def to_json(run: Run) -> dict[str, Any]:
+    """A run as data: how it was made, every question's id and recalls, and the tables made from them."""
+    return {
+        "format": FORMAT,
+        "seed": run.seed,
+        "files": dict(run.files),
+        "versions": versions(),
+        "machine": machine(),
+        "questions": {name: list(ids) for name, ids in run.questions.items()},
+        "recalls": {
+            name: {
+                policy: {share: list(found) for share, found in shares.items()} for policy, shares in policies.items()
+            }
+            for name, policies in run.recalls.items()
+        },
+        "tables": [
+            {"title": table.title, "columns": list(table.columns), "rows": [list(row) for row in table.rows]}
+            for table in tables(run)
+        ],
+    }
+
+
+def from_json(data: Mapping[str, Any]) -> Run:
+    """The run that `to_json` wrote."""
+    if data.get("format") != FORMAT:
+        raise InvalidInput("format", f"is {data.get('format')!r}, not {FORMAT}", "run `mnemos bench forget` again")
+    return Run(data["files"], data["questions"], data["recalls"], data["seed"])
+
+
+def save(run: Run, path: str | Path) -> None:
+    """Write a run's results, one list of recalls a line."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_dump(to_json(run), 0) + "\n", encoding="utf-8")
+
+
+def load(path: str | Path) -> Run:
+    """Read a run's results."""
+    return from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def _dump(value: Any, depth: int) -> str:
+    """JSON in which only mappings take several lines."""
+    if not isinstance(value, dict) or not value:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    pad = " " * (depth + 1)
+    lines = ",\n".join(f"{pad}{json.dumps(name)}: {_dump(part, depth + 1)}" for name, part in value.items())
+    return f"{{\n{lines}\n{' ' * depth}}}"
+
+
+def _keys() -> list[str]:
+    return [f"{share:g}" for share in SHARES]
+
+
+def _cell(values: Sequence[float], full: float, seed: int) -> str:
+    mean = metrics.bootstrap(values, seed=seed).mean
+    return percent(mean) if mean == full else f"{percent(mean)} ({mean / full:.2f})"
