@@ -16,6 +16,7 @@ from test_durability import fork
 from mnemos import Mnemos
 from mnemos.pipeline import BATCH
 from mnemos.recall.snapshot import Snapshot
+from mnemos.records import KINDS
 from mnemos.stages import Again, Batch
 from mnemos.store import decisions
 from mnemos.store.deriving import Derivation
@@ -208,6 +209,36 @@ def test_decisions_are_lines_of_history_and_survive_rebuild_and_export(memory: M
         assert not other.search("nothing")
         other.import_file(tmp_path / "all.jsonl")
         assert [change.op for change in other.history(turn.id)] == ["add", "rest"]
+
+
+def test_what_is_derived_is_moved_whole(tmp_path: Path) -> None:
+    """An export that is put back and derived from again says the same, under the same ids."""
+    talk = [
+        {
+            "content": "I moved to Porto last week.",
+            "name": "Ana",
+            "session_id": "s1",
+            "happened_at": "2026-01-10T10:00Z",
+        },
+        {"content": "I live in Braga now.", "name": "Ana", "session_id": "s2", "happened_at": "2026-03-10T10:00Z"},
+    ]
+    with Mnemos(tmp_path / "one.db", clock=Clock()) as memory, Mnemos(tmp_path / "two.db", clock=Clock()) as other:
+        memory.add(talk, user_id="ana")
+        memory.maintain()
+        memory.export_file(tmp_path / "all.jsonl")
+        other.import_file(tmp_path / "all.jsonl")
+        everything = [*KINDS]
+
+        def told(one: Mnemos) -> set[tuple[object, ...]]:
+            found = one.list(user_id="ana", kinds=everything)
+            return {(m.id, m.kind, m.text, m.speaker, m.session_id, m.valid_at, m.invalid_at) for m in found}
+
+        assert told(other) == told(memory)
+        assert {m.kind for m in memory.list(user_id="ana", kinds=everything)} >= {"turn", "fact", "profile"}
+        assert other.check() == []
+        other.maintain()
+        assert told(other) == told(memory)
+        assert other.check() == []
 
 
 def test_a_standing_decision_is_recorded_once_and_one_undone_is_remembered(memory: Mnemos) -> None:

@@ -30,7 +30,10 @@ DERIVED_FIELDS: Mapping[str, tuple[type, ...]] = {
     "valid_at": _MAYBE_WHOLE, "invalid_at": _MAYBE_WHOLE, "created_at": _WHOLE, "updated_at": _WHOLE,
     "expired_at": _MAYBE_WHOLE, "metadata": _MAYBE_OBJECT, "recipe": _MAYBE_TEXT, "topic": _MAYBE_TEXT,
     "hidden": _WHOLE, "trust": _NUMBER, "version": _WHOLE, "sources": (list,),
+    "speaker": _MAYBE_TEXT, "session_id": _MAYBE_TEXT, "agent_id": _MAYBE_TEXT,
 }  # fmt: skip
+LATER = ("speaker", "session_id", "agent_id")
+"""Fields of derived memories that exports of the first release do not have."""
 USES_FIELDS: Mapping[str, tuple[type, ...]] = {
     "type": _TEXT, "id": _TEXT, "strength": _NUMBER, "uses": _WHOLE, "last_used_at": _MAYBE_WHOLE,
     "expires_at": _MAYBE_WHOLE,

@@ -23,6 +23,7 @@ from mnemos.store.exported import (
     ENTRY_FIELDS,
     FEEDBACK_FIELDS,
     JUDGED_FIELDS,
+    LATER,
     MEND,
     USES_FIELDS,
     check_entry,
@@ -68,6 +69,8 @@ class Restorer:
         if not isinstance(kind, str) or kind not in takers:
             raise InvalidInput(f"{field}.type", f"{str(kind)[:40]!r} is unknown", MEND)
         types, taker = takers[kind]
+        if kind == "derived":
+            entry = {**dict.fromkeys(LATER), **entry}
         check_types(entry, types, field)
         if taker(entry, field):
             self.added += 1
@@ -155,7 +158,7 @@ class Restorer:
         row["metadata"] = None if entry["metadata"] is None else compact_json(entry["metadata"])
         insert_row(self.connection, row)
         self.connection.executemany("INSERT INTO sources VALUES (?, ?)", [(num, source) for source in found])
-        units = self.index([Source(entry["text"], None, entry["happened_at"])])[0]
+        units = self.index([Source(entry["text"], entry["speaker"], entry["happened_at"])])[0]
         replace_units(self.connection, num, units, self.now)
         if entry["hidden"] or len(found) < len(entry["sources"]):
             jobs.derive_again(self.connection, [num], self.now)
