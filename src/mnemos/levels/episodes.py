@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mnemos.levels import segment
 from mnemos.levels.central import Voice, central
-from mnemos.levels.segment import Said
+from mnemos.levels.segment import Cutter, Said
 from mnemos.levels.sentences import content, prose
 from mnemos.levels.vectors import embed
 from mnemos.records import Memory
@@ -27,13 +27,13 @@ def divided(turns: Sequence[Memory], known: int = 0) -> Iterator[Sequence[Memory
     """
     said = [_said(turn) for turn in turns]
     vectors = embed([prose(turn.text[:_BEGINNING]) for turn in turns])
-    start = 0
+    cutter = Cutter(said, vectors)
     for count in range(known + 1, len(turns) + 1):
-        ended = segment.cut(said[start:count], vectors[start:count])
+        ended = cutter.ended(count)
         if ended:
-            yield turns[start : start + ended]
-            start += ended
-    yield turns[start:]
+            yield turns[cutter.start : cutter.start + ended]
+            cutter.go_on(ended)
+    yield turns[cutter.start :]
 
 
 def told(turns: Sequence[Memory]) -> str | None:

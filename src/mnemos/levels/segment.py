@@ -12,9 +12,12 @@ deriving again from the log gives the same episodes.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,24 +79,59 @@ def cut(turns: Sequence[Said], vectors: Matrix) -> int | None:
 
     To be asked after each turn: the last turn alone may be what decides. `vectors` has a row of unit length a turn.
     """
-    count = len(turns)
-    if count > 1 and _paused(turns[-2], turns[-1]):
-        return count - 1
-    at = count - AHEAD - SHIFT
-    if at >= SHORTEST:
-        surprises = {
-            place: surprise(turns, vectors, place)
-            for place in range(1, at + SHIFT + 1)
-            if turns[place].role not in REPLIES
-        }
-        here = surprises.get(at)
-        before = [value for place, value in surprises.items() if place < at]
-        peak = max((value for place, value in surprises.items() if place >= at), default=0.0)
-        if here is not None and here > _threshold(before) and here >= peak:
-            return _best(turns, vectors, at, range(max(SHORTEST, at - SHIFT), at + SHIFT + 1))
-    if count > LONGEST:
-        return _best(turns, vectors, LONGEST, range(LONGEST // 2, LONGEST + 1))
-    return None
+    return Cutter(turns, vectors).ended(len(turns))
+
+
+class Cutter:
+    """Finds the boundaries of a run of turns, in order, and measures each turn's surprise once."""
+
+    def __init__(self, turns: Sequence[Said], vectors: Matrix) -> None:
+        self._turns, self._vectors = turns, vectors
+        self._surprises: dict[int, float] = {}
+        self.start = 0
+        """Where the episode begins that is looked at."""
+
+    def ended(self, count: int) -> int | None:
+        """How many turns the episode has, once that is certain, when only the first `count` of all have come in."""
+        turns = self._turns[self.start : count]
+        return self._cut(turns, self._vectors[self.start : count]) if len(turns) > 1 else None
+
+    def go_on(self, ended: int) -> None:
+        """Look at the episode that begins after one of so many turns."""
+        self.start += ended
+        self._surprises.clear()
+
+    def _cut(self, turns: Sequence[Said], vectors: Matrix) -> int | None:
+        count = len(turns)
+        if _paused(turns[-2], turns[-1]):
+            return count - 1
+        at = count - AHEAD - SHIFT
+        if at >= SHORTEST and turns[at].role not in REPLIES:
+            open_ = [place for place in range(1, at + SHIFT + 1) if turns[place].role not in REPLIES]
+            values = {place: self._surprise(turns, vectors, place) for place in open_}
+            peak = max(value for place, value in values.items() if place >= at)
+            if values[at] >= peak and peak > _threshold([value for place, value in values.items() if place < at]):
+                return self._best(turns, vectors, at, range(max(SHORTEST, at - SHIFT), at + SHIFT + 1))
+        if count > LONGEST:
+            return self._best(turns, vectors, LONGEST, range(LONGEST // 2, LONGEST + 1))
+        return None
+
+    def _surprise(self, turns: Sequence[Said], vectors: Matrix, place: int) -> float:
+        if place not in self._surprises:
+            self._surprises[place] = surprise(turns, vectors, place)
+        return self._surprises[place]
+
+    def _best(self, turns: Sequence[Said], vectors: Matrix, at: int, places: range) -> int:
+        """The place for a boundary, of these, at which the turns around `at` fall apart best."""
+        first = max(0, places.start - AROUND)
+        parts = modularity(vectors[first:])
+        free = [place for place in places if turns[place].role not in REPLIES] or list(places)
+
+        def worth(place: int) -> tuple[float, bool, int]:
+            value = parts(place - first) + _SURPRISING * self._surprise(turns, vectors, place)
+            return round(value, 6), place == at, -place
+
+        return max(free, key=worth)
 
 
 def _paused(before: Said, after: Said) -> bool:
@@ -106,7 +144,7 @@ def _threshold(before: Sequence[float]) -> float:
     total = weight + len(before)
     centre = (weight * mean + sum(before)) / total
     spread = weight * (deviation**2 + (mean - centre) ** 2) + sum((value - centre) ** 2 for value in before)
-    return float(centre + GAMMA * np.sqrt(spread / total))
+    return centre + GAMMA * math.sqrt(spread / total)
 
 
 def surprise(turns: Sequence[Said], vectors: Matrix, place: int) -> float:
@@ -131,20 +169,8 @@ def _pause(turns: Sequence[Said], place: int) -> float:
     times = [turn.at for turn in turns[: place + 1] if turn.at is not None]
     if len(times) < 3 or turns[place].at is None:
         return 0.0
-    pauses = np.maximum(np.diff(np.array(times, dtype=np.float64)), 1e6)
-    return float(np.clip(np.log(pauses[-1] / np.median(pauses[:-1])), 0.0, 4.0))
-
-
-def _best(turns: Sequence[Said], vectors: Matrix, at: int, places: range) -> int:
-    """The place for a boundary, of these, at which the turns around `at` fall apart best."""
-    first = max(0, places.start - AROUND)
-    parts = modularity(vectors[first:])
-    free = [place for place in places if turns[place].role not in REPLIES] or list(places)
-
-    def worth(place: int) -> tuple[float, bool, int]:
-        return round(parts(place - first) + _SURPRISING * surprise(turns, vectors, place), 6), place == at, -place
-
-    return max(free, key=worth)
+    *before, pause = (max(later - earlier, 1_000_000) for earlier, later in pairwise(times))
+    return min(4.0, max(0.0, math.log(pause / median(before))))
 
 
 def modularity(vectors: Matrix) -> Callable[[int], float]:
