@@ -78,7 +78,8 @@ RULES = (
         r"driving|performing|hosting|taking|running|meeting|getting|playing|competing|"
         r"presenting|having)\b",
         r"<S><BE><ADV> (?P<o>(?:going (?:to|on|for|camping|hiking|skiing|surfing|fishing|back)"
-        r"|flying|travell?ing|heading|visiting|attending|leaving|starting|driving|performing|"
+        r"|(?:flying|travell?ing|heading|driving)(?: back)? to|flying|"
+        r"travell?ing|heading|visiting|attending|leaving|starting|driving|performing|"
         r"hosting|taking part|running|meeting|getting married|playing|competing|presenting|"
         r"having)\b(?: [\w'&/.-]+){0,8}?)<END>",
         "plans on",

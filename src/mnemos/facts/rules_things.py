@@ -39,7 +39,7 @@ RULES = (
         rf"five) (?:(?:pet|rescue|new|little|small|big|old|black|white|orange|ginger|grey|gray|"
         rf"brown|golden|german|border|great|french|siamese|persian|tabby|\d+[- ]year[- ]old) "
         rf")*{_MANY_PETS})(?=<MARK>| (?:and|but|at|from|who|that|now|so|last|this|yesterday|"
-        rf"today|named|called|in|which)\b)",
+        rf"today|in|which)\b)",
         "has",
         takes="any",
         when="since",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mnemos.facts.extract import extract
 from mnemos.facts.keys import Keys, keys, subject_key
-from mnemos.facts.scene import kin_of, speaker_of
+from mnemos.facts.scene import THE_USER, kin_of, speaker_of
 from mnemos.facts.statement import Statement
 from mnemos.stages import Again, Batch
 from mnemos.store import facts as table
@@ -78,10 +78,7 @@ class FactStage:
             if _still_says(one, statement, said_at) and not batch.was_undone(one.memory, MERGE, source.num):
                 self._merge(batch, one, statement, source)
                 return one.memory
-        num = batch.derive(_derivation(statement, source, number, recipe))
-        table.write(batch.connection, num, Row(namespace, *number, statement.single))
-        self._settle(batch, num)
-        return num
+        return self._write(batch, statement, source, number, recipe)
 
     def unmerge(self, batch: Batch, fact: int, source: int) -> None:
         """Undo a merge: the fact loses this source, which gets a fact of its own."""
@@ -93,10 +90,21 @@ class FactStage:
             return
         for statement in statements_of(batch, stored):
             if _states(statement, row):
-                self.remember(batch, statement, stored)
+                number = keys(statement.subject, statement.relation, statement.object)
+                self._write(batch, statement, stored, number, RECIPE)
+                return
+
+    def _write(self, batch: Batch, statement: Statement, source: Stored, number: Keys, recipe: str) -> int:
+        num = batch.derive(_derivation(statement, source, number, recipe))
+        table.write(batch.connection, num, Row(batch.namespace(source.num), *number, statement.single))
+        self._settle(batch, num)
+        return num
 
     def _merge(self, batch: Batch, one: Same, statement: Statement, source: Stored) -> None:
-        table.add_source(batch.connection, one.memory, source.num, batch.now)
+        if one.memory < 0:
+            table.add_source(batch.connection, one.memory, source.num, batch.now)
+        elif not table.is_merged(batch.connection, one.memory, source.num):
+            batch.strengthen(one.memory)
         if one.valid_at is None and statement.valid_at is not None and one.memory < 0:
             table.set_since(batch.connection, one.memory, statement.valid_at)
             batch.reword(one.memory, statement.text)
@@ -129,6 +137,9 @@ class FactStage:
             if source.memory.resting in {None, "forgotten", "summarised"}:
                 for statement in statements_of(batch, source):
                     if _states(statement, row) and statement.negated == negated:
+                        happened_at = source.memory.happened_at
+                        heard = None if happened_at is None else to_micros(happened_at)
+                        table.restate(batch.connection, stored.num, _words(statement), statement.valid_at, heard)
                         return statement.text
         return None
 
@@ -174,12 +185,7 @@ def _still_says(one: Same, statement: Statement, said_at: int) -> bool:
 
 def _derivation(statement: Statement, source: Stored, number: Keys, recipe: str) -> Derivation:
     memory = source.memory
-    words: dict[str, object] = {
-        "subject": statement.subject, "relation": statement.relation, "object": statement.object
-    }  # fmt: skip
-    if statement.negated:
-        words["negated"] = True
-    own = memory.speaker in {None, statement.subject} or statement.subject == "the user"
+    own = speaker_of(memory) in {None, THE_USER, statement.subject}
     return Derivation(
         namespace=memory.namespace,
         kind="fact",
@@ -190,8 +196,17 @@ def _derivation(statement: Statement, source: Stored, number: Keys, recipe: str)
         valid_at=statement.valid_at,
         invalid_at=statement.invalid_at,
         happened_at=None if memory.happened_at is None else to_micros(memory.happened_at),
-        metadata=words,
+        metadata=_words(statement),
         session_id=memory.session_id,
         agent_id=memory.agent_id,
         trust=memory.trust if own else memory.trust * HEARSAY,
     )
+
+
+def _words(statement: Statement) -> dict[str, object]:
+    words: dict[str, object] = {
+        "subject": statement.subject,
+        "relation": statement.relation,
+        "object": statement.object,
+    }
+    return {**words, "negated": True} if statement.negated else words

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from mnemos.events import dump_json
 from mnemos.store.rows import SELECT, Stored, read_memory
 
 
@@ -100,6 +102,12 @@ def is_source(connection: sqlite3.Connection, memory: int, source: int) -> bool:
     return connection.execute(query, (memory, source)).fetchone() is not None
 
 
+def is_merged(connection: sqlite3.Connection, memory: int, source: int) -> bool:
+    """Whether a memory was found to repeat a fact before."""
+    query = "SELECT 1 FROM decisions WHERE memory = ? AND op = 'merge' AND other = ? AND undone_at IS NULL"
+    return connection.execute(query, (memory, source)).fetchone() is not None
+
+
 def add_source(connection: sqlite3.Connection, memory: int, source: int, now: int) -> None:
     """Let one more memory stand behind a fact, which gains strength by it."""
     connection.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (memory, source))
@@ -117,6 +125,16 @@ def drop_source(connection: sqlite3.Connection, memory: int, source: int, now: i
 def set_since(connection: sqlite3.Connection, memory: int, valid_at: int) -> None:
     """Note since when a fact is true."""
     connection.execute("UPDATE memories SET valid_at = ? WHERE num = ?", (valid_at, memory))
+
+
+def restate(
+    connection: sqlite3.Connection, memory: int, words: Mapping[str, object], valid_at: int | None, heard_at: int | None
+) -> None:
+    """Let a fact stand on another of its sources: its words, since when it is true, and when that was said."""
+    connection.execute(
+        "UPDATE memories SET metadata = ?, valid_at = ?, happened_at = ? WHERE num = ?",
+        (dump_json(dict(words), "metadata"), valid_at, heard_at, memory),
+    )
 
 
 def turns_before(connection: sqlite3.Connection, stored: Stored, limit: int) -> list[Stored]:
