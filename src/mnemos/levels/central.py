@@ -56,9 +56,9 @@ class Voice(NamedTuple):
 def central(voices: Sequence[Voice], embed: Embed, count: int) -> list[Line]:
     """The most central sentences of some texts, in reading order; at most `count`, fewer where little is said."""
     lines = [
-        (Line(shortened(sentence), place, voice.speaker), voice.own)
+        (Line(sentence, place, voice.speaker), voice.own)
         for place, voice in enumerate(voices)
-        for sentence in sentences(voice.text)
+        for sentence in shortened_sentences(voice.text)
     ]
     if len(lines) > MOST:
         lines = lines[: MOST // 2] + lines[-MOST // 2 :]
@@ -74,6 +74,14 @@ def central(voices: Sequence[Voice], embed: Embed, count: int) -> list[Line]:
     if lead is not None and lead not in chosen:
         chosen = [*chosen[: count - 1], lead]
     return [lines[place][0] for place in sorted(chosen)]
+
+
+def shortened_sentences(text: str) -> list[str]:
+    """The sentences of a text as they are shown, of a very long text those of its beginning and its end."""
+    found = sentences(text)
+    if len(found) > MOST:
+        found = found[: MOST // 2] + found[-MOST // 2 :]
+    return [shortened(sentence) for sentence in found]
 
 
 def _lead(lines: Sequence[tuple[Line, bool]]) -> int | None:

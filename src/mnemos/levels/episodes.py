@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mnemos.levels import segment
-from mnemos.levels.central import Voice, central
+from mnemos.levels.central import Voice, central, shortened_sentences
 from mnemos.levels.segment import Cutter, Said
 from mnemos.levels.sentences import content, prose
 from mnemos.levels.vectors import embed
@@ -20,13 +20,18 @@ _BEGINNING = 1_200
 """Characters of a turn that tell what it is about."""
 
 
+def prepare(turns: Sequence[Memory]) -> None:
+    """Embed, all together, what dividing and telling these turns will ask for."""
+    embed([_opening(turn) for turn in turns] + [shown for turn in turns for shown in shortened_sentences(turn.text)])
+
+
 def divided(turns: Sequence[Memory], known: int = 0) -> Iterator[Sequence[Memory]]:
     """The episodes that some turns of one session fall into, in order; the last may still go on.
 
     The first `known` turns have been looked at before, when each was the last, and begin an episode.
     """
     said = [_said(turn) for turn in turns]
-    vectors = embed([prose(turn.text[:_BEGINNING]) for turn in turns])
+    vectors = embed([_opening(turn) for turn in turns])
     cutter = Cutter(said, vectors)
     for count in range(known + 1, len(turns) + 1):
         ended = cutter.ended(count)
@@ -55,9 +60,13 @@ def name_of(memory: Memory) -> str:
     return memory.speaker or memory.role or ""
 
 
+def _opening(turn: Memory) -> str:
+    return prose(turn.text[:_BEGINNING])
+
+
 def _said(turn: Memory) -> Said:
     return Said(
-        words=frozenset(content(prose(turn.text[:_BEGINNING]))),
+        words=frozenset(content(_opening(turn))),
         speaker=name_of(turn),
         role=turn.role or "",
         at=None if turn.happened_at is None else to_micros(turn.happened_at),
@@ -65,4 +74,4 @@ def _said(turn: Memory) -> Said:
     )
 
 
-__all__ = ("ASSISTANTS", "SENTENCES", "divided", "name_of", "told")
+__all__ = ("ASSISTANTS", "SENTENCES", "divided", "name_of", "prepare", "told")

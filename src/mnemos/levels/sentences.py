@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mnemos.recall.words import fold, split, weight
 
@@ -53,6 +54,11 @@ def prose(text: str) -> str:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text's prose, in order, short ones with what follows; none where there is no prose."""
+    return list(_sentences(text))
+
+
+@lru_cache(2048)
+def _sentences(text: str) -> tuple[str, ...]:
     found: list[str] = []
     plain = prose(text)
     start, joined = 0, False
@@ -69,7 +75,7 @@ def sentences(text: str) -> list[str]:
         else:
             found.append(line)
         joined = "\n" not in part
-    return found
+    return tuple(found)
 
 
 def shortened(sentence: str, room: int = LONGEST) -> str:

@@ -42,7 +42,9 @@ class LevelStage:
     def take(self, batch: Batch) -> None:
         """Let new turns extend, end and begin episodes; give ended ones a theme; renew profiles of new facts."""
         ended: dict[int, list[int]] = defaultdict(list)
-        for (namespace, session), turns in _by_session(batch).items():
+        sessions = _by_session(batch)
+        episodes.prepare([stored.memory for turns in sessions.values() for stored in turns])
+        for (namespace, session), turns in sessions.items():
             ended[namespace] += _extend(batch, namespace, session, turns)
         for namespace, nums in ended.items():
             nums += _end(batch, namespace)

@@ -1,13 +1,12 @@
-"""Vectors of texts for the levels: the bundled embedder's, over the words that say what a text is about.
+"""Vectors of texts for the levels: the bundled embedder's, over whole sentences or over what a text is about.
 
-The levels do not depend on which embedder a store searches with. Words that stand everywhere would make everything
-alike, and are left out.
+The levels do not depend on which embedder a store searches with. Vectors are remembered for a while, and what is
+missing is tokenised together: most texts are looked at again, by the episode, its theme and the next batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,31 +14,32 @@ from numpy.typing import NDArray
 from mnemos.embed.static import StaticEmbedder
 from mnemos.levels.sentences import content, prose
 
-REMEMBERED = 4096
+REMEMBERED = 8192
 """Texts whose vector is kept in memory."""
 _LONGEST = 4_000
 """Characters of a text that are read."""
 _RARE = 10.0
 """The length of a rare word's vector."""
 
+_known: dict[str, NDArray[np.float32]] = {}
+
 
 def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     """Vectors of whole texts, of unit length, or zero where no word is known."""
-    return StaticEmbedder.bundled().embed([text[:_LONGEST] for text in texts])
+    static = StaticEmbedder.bundled()
+    asked = [text[:_LONGEST] for text in texts]
+    missing = [text for text in dict.fromkeys(asked) if text not in _known]
+    found = dict(zip(missing, static.embed(missing), strict=True)) if missing else {}
+    rows = [found[text] if text in found else _known[text] for text in asked]
+    if len(_known) + len(found) > REMEMBERED:
+        _known.clear()
+    _known.update(found)
+    return np.stack(rows) if rows else np.zeros((0, static.dim), np.float32)
 
 
 def topics(texts: Sequence[str]) -> NDArray[np.float32]:
-    """Vectors of what texts are about."""
-    if not texts:
-        return np.zeros((0, StaticEmbedder.bundled().dim), np.float32)
-    return np.stack([np.frombuffer(_topic(text[:_LONGEST]), np.float32) for text in texts])
-
-
-@lru_cache(REMEMBERED)
-def _topic(text: str) -> bytes:
-    words = " ".join(dict.fromkeys(content(prose(text))))
-    row: bytes = StaticEmbedder.bundled().embed([words])[0].tobytes()
-    return row
+    """Vectors of what texts are about: of their words but those that stand everywhere and make everything alike."""
+    return embed([" ".join(dict.fromkeys(content(prose(text[:_LONGEST])))) for text in texts])
 
 
 def rarity(words: Sequence[str]) -> list[float]:
