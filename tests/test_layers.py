@@ -13,7 +13,7 @@ import pytest
 SRC = Path(__file__).parent.parent / "src" / "mnemos"
 LAYERS = (
     ("_version", "errors", "records", "passages", "aio", "sample"),
-    ("endpoint",),
+    ("endpoint", "quoting"),
     ("times", "namespaces", "ids", "embed"),
     ("filters", "events"),
     ("arguments", "store", "io"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from mnemos.passages import Index
-from mnemos.stages import Batch, Stage
+from mnemos.stages import Batch, Stage, own
 from mnemos.store import progress
 from mnemos.store.database import Database
 from mnemos.store.erasing import erase_rows
@@ -56,6 +56,16 @@ class Pipeline:
         """Whether a stage derives memories of this recipe."""
         return recipe in self._again
 
+    def derive_late(self, job: Job, now: int) -> bool:
+        """Let one memory that came back into the index go through every stage."""
+        with self._db.write() as connection:
+            stored = None if job.memory is None else fetch_num(connection, job.memory)
+            if stored is not None:
+                batch = Batch(connection, [stored], self._index, now)
+                for stage in self.stages:
+                    stage.take(batch)
+            return True
+
     def derive_again(self, job: Job, now: int) -> bool:
         """Derive one hidden memory again from what is left of its sources; False while those wait themselves."""
         with self._db.write() as connection:
@@ -63,7 +73,7 @@ class Pipeline:
             if stored is None or connection.execute("SELECT 1 FROM jobs WHERE num = ?", (job.num,)).fetchone() is None:
                 return True
             found = [fetch_id(connection, source) for source in stored.memory.sources]
-            sources = [source for source in found if source is not None]
+            sources = [own(source) for source in found if source is not None]
             hidden = "SELECT 1 FROM memories WHERE num = ? AND hidden = 1"
             if any(connection.execute(hidden, (source.num,)).fetchone() for source in sources):
                 return False

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemos.passages import Index
+from mnemos.quoting import own_words
 from mnemos.store import decisions, jobs
 from mnemos.store.deriving import Derivation, derived_from, reword, write_derived
 from mnemos.store.erasing import erase_rows
@@ -24,7 +25,7 @@ class Batch:
 
     Attributes:
         connection: inside the transaction; SQL belongs into `mnemos.store`.
-        memories: logged turns, notes, documents and facts in reading order.
+        memories: logged turns, notes, documents and facts in reading order, without what they quote from recall.
         index: makes passages without waiting for a network; vectors that need one are queued.
         now: microseconds since 1970 UTC.
     """
@@ -33,7 +34,7 @@ class Batch:
         self.connection = connection
         self.index = index
         self.now = now
-        self._memories = {stored.num: stored for stored in memories}
+        self._memories = {stored.num: own(stored) for stored in memories}
 
     @property
     def memories(self) -> list[Stored]:
@@ -135,7 +136,12 @@ class Batch:
     def _reread(self, num: int) -> None:
         stored = self.fetch(num)
         if stored is not None and num in self._memories:
-            self._memories[num] = stored
+            self._memories[num] = own(stored)
+
+
+def own(stored: Stored) -> Stored:
+    """A memory as it is derived from: without what it quotes from recall itself."""
+    return stored._replace(memory=own_words(stored.memory))
 
 
 Again = Callable[[Batch, Stored, Sequence[Stored]], str | None]

@@ -34,6 +34,8 @@ from mnemos.store.deriving import Derivation
 from mnemos.store.reading import Stats
 from mnemos.times import TimeLike, Zone, read_optional_time, read_zone, to_micros
 from mnemos.verbs.costs import CostVerbs
+from mnemos.verbs.forgetting import ForgetVerbs
+from mnemos.verbs.gating import GateVerbs
 from mnemos.verbs.jobs import JobVerbs
 from mnemos.verbs.levels import LevelVerbs
 from mnemos.verbs.updating import UpdateVerbs
@@ -48,7 +50,7 @@ CONTEXT_CANDIDATES = 100
 """Hits from which a context is composed."""
 
 
-class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, Keeper):
+class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerbs, Keeper):
     """A memory in one SQLite file.
 
     Args:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from mnemos._version import __version__
-from mnemos.cli import answers, asking, changes, files, levels, measuring, updating, upkeep
+from mnemos.cli import answers, asking, changes, files, forgetting, gating, levels, measuring, updating, upkeep
 from mnemos.cli.command import BAD_INPUT, INTERRUPTED, NOTHING, OK, PIPE_CLOSED, STORE_FAILED, Declined, ExampleGroup
 from mnemos.cli.output import plain, tell
 from mnemos.errors import ImportFailed, InvalidInput, MnemosError, NotFound
@@ -53,7 +53,8 @@ OPTIONS = {
 """What a field of the library is called on the command line, where it is not `--field`."""
 PLAIN = frozenset(
     "namespace kind since until as_of known_at now limit offset budget timezone date_order format name role "
-    "metadata idempotency_key valid_at invalid_at trust yes".split()
+    "metadata idempotency_key valid_at invalid_at trust yes count bytes share policy at summarise_after "
+    "delete_after".split()
 )
 
 
@@ -172,7 +173,7 @@ main = Application(
     help=HELP,
     commands={
         command.name or "": command
-        for module in (changes, answers, levels, updating, files, upkeep, asking, measuring)
+        for module in (changes, answers, gating, levels, updating, forgetting, files, upkeep, asking, measuring)
         for command in module.COMMANDS
     },
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mnemos.recall import words
 
-ANALYZER = "2"
+ANALYZER = "3"
 """Version of everything below; units written under another version have to be made again."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,6 +7,8 @@ import unicodedata
 from enum import IntFlag
 from itertools import pairwise
 
+from mnemos.quoting import OPENING, own_parts
+
 SHORT = 1200
 """A text of at most this weight (about 300 wordpieces) is one passage."""
 PASSAGE = 800
@@ -125,7 +127,14 @@ def weight(text: str) -> int:
 
 
 def passages(text: str) -> list[tuple[int, int]]:
-    """Where the passages of a text begin and end: one span for a short text, several for a long one."""
+    """Where the passages of a text begin and end: one span for a short text, several for a long one.
+
+    What a text quotes from recall itself is in no passage, unless it says nothing else.
+    """
+    if OPENING in text:
+        parts = own_parts(text)
+        if parts and parts != [(0, len(text))]:
+            return [(first + a, first + b) for first, last in parts for a, b in passages(text[first:last])]
     total = weight(text)
     if total <= SHORT:
         return [(0, len(text))]

@@ -80,6 +80,11 @@ def mark_undone(connection: sqlite3.Connection, decision_id: str, now: int) -> N
     connection.execute("UPDATE decisions SET undone_at = ? WHERE id = ?", (now, decision_id))
 
 
+def mark_standing(connection: sqlite3.Connection, decision_id: str) -> None:
+    """Note that a decision holds again."""
+    connection.execute("UPDATE decisions SET undone_at = NULL WHERE id = ?", (decision_id,))
+
+
 def was_undone(connection: sqlite3.Connection, memory: int, op: str, other: int | None = None) -> bool:
     """Whether the last decision of this sort about a memory (and another one) was undone: it is not taken again."""
     query = "SELECT undone_at FROM decisions WHERE memory = ? AND op = ? AND other IS ? ORDER BY num DESC LIMIT 1"

@@ -12,6 +12,8 @@ from mnemos.store.touched import touch
 DERIVE = "derive"
 """Read what the log has gained: gate it, and derive facts and levels from it."""
 DERIVE_AGAIN = "derive-again"
+DERIVE_LATE = "derive-late"
+"""Derive from a memory that came back into the index after derivation had passed it over."""
 REEMBED = "re-embed"
 LLM_EXTRACT = "llm-extract"
 """Ask a language model what facts some turns state."""

@@ -112,3 +112,8 @@ def facts_of(
 def wake(connection: sqlite3.Connection, num: int) -> None:
     """Let a memory that left the index come back into it."""
     connection.execute("UPDATE memories SET resting = NULL WHERE num = ?", (num,))
+
+
+def rest(connection: sqlite3.Connection, num: int, why: str) -> None:
+    """Let a memory leave the index again."""
+    connection.execute("UPDATE memories SET resting = ? WHERE num = ?", (why, num))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mnemos.facts.stage import MERGE, FactStage
+from mnemos.gate.reversing import derive_late, unadmit, unrepeat
+from mnemos.gate.stage import ADMIT, REPEAT
 from mnemos.stages import Batch, Stage
-from mnemos.store import decisions, superseding
+from mnemos.store import decisions, forgetting, superseding
 from mnemos.store.decisions import Decision
 from mnemos.store.deriving import derived_from
 from mnemos.update.conflict import SUPERSEDED, SUPERSEDES, resolve
@@ -75,6 +77,18 @@ def _wake(batch: Batch, decision: Decision) -> None:
     """Let a memory that left the index come back into it."""
     superseding.wake(batch.connection, decision.memory)
     batch.touch([decision.memory])
+    derive_late(batch, decision.memory)
+
+
+def _unpin(batch: Batch, decision: Decision) -> None:
+    """Let a memory go again that was pinned."""
+    forgetting.set_pinned(batch.connection, decision.memory, pinned=False)
+
+
+def _unexpire(batch: Batch, decision: Decision) -> None:
+    """Let a memory end when it would have ended before."""
+    forgetting.set_expiry(batch.connection, decision.memory, decision.detail.get("was"))
+    batch.touch([decision.memory])
 
 
 def _unwrite(batch: Batch, decision: Decision) -> None:
@@ -88,4 +102,9 @@ _REVERSE: dict[str, Callable[[Batch, Decision], None]] = {
     MERGE: _unmerge,
     **dict.fromkeys(AWAKE, _wake),
     "write": _unwrite,
+    "summarise": _wake,
+    "pin": _unpin,
+    "expire": _unexpire,
+    ADMIT: unadmit,
+    REPEAT: unrepeat,
 }
