@@ -25,6 +25,7 @@ ONE_MATTER = (
         "The name of the current head of the Porto council is C",
     ),
     ("Rita lives in Porto with her dog", "Rita lives in Faro with her dog"),
+    ("Bo Li plays the position of tight end.", "Bo Li plays the position of defensive end."),
     ("Our meeting is on Friday", "Our meeting is on Monday"),
 )
 DENIED = (

@@ -52,7 +52,9 @@ def test_values_are_read_by_kind() -> None:
     assert not is_changed("It is 24 months.", ["span"])
     assert kinds_asked("How much is my rent?") == ("money", "count")
     assert kinds_asked("Who is Rita?") == ()
-    assert sentences("One.  Two!\nThree") == ["One.", "Two!", "Three"]
+    assert sentences("One.  Two!\nThree. four") == ["One.", "Two!", "Three.", "four"]
+    assert sentences("The head of Lusa Inc. is Rui.") == ["The head of Lusa Inc. is Rui."]
+    assert values("It was rescheduled.", ["date"]) == {"rescheduled"}
 
 
 def told(memory: Mnemos, *texts: str, days: bool = True, name: str = "Rita") -> None:

@@ -141,10 +141,9 @@ def _is_tail(said: Statement, before: tuple[str, ...], after: tuple[str, ...], n
     if any(word in COPULAS for word in after) or len(after) > LONGEST_OBJECT:
         return False
     written = said.words[len(said.words) - len(after) :]
-    settled = (
-        any(word in COPULAS for word in before) or before[0] in _first | _others or before[-1] in PREPOSITIONS - {"of"}
-    )
-    return settled or numeric or all(word[:1].isupper() for word in written)
+    settled = any(word in COPULAS for word in before) or before[0] in _first | _others
+    verbal = before[-1] in PREPOSITIONS and (before[-1] != "of" or before[0] not in _articles | _owners)
+    return settled or verbal or numeric or all(word[:1].isupper() for word in written)
 
 
 def _relates(said: Statement, front: int, numeric: bool) -> bool:

@@ -47,7 +47,7 @@ _RIVALS = 5
 _GAP = 3.0
 """Logits that may lie between them then."""
 
-_CHANGED, _MEANING, _TOP, _PLACE, _LENGTH, _MANY, _BIAS, _LEAST = 2.4, 5.5, 1.3, -0.55, -0.4, -0.65, -1.8, -2.0
+_CHANGED, _MEANING, _TOP, _PLACE, _LENGTH, _MANY, _BIAS, _LEAST = 2.4, 5.5, 1.3, -0.55, -0.4, -0.65, -1.8, -2.5
 """How far it speaks for a newer value being an update: a word of change beside it; the cosine of its sentence with the
 question; the older one being the best hit; each place that it stands lower; the logarithm of its sentence's length in
 characters; each value it states; and what the sum has to exceed. Fitted on pairs of evidence, by conversation."""
@@ -162,7 +162,7 @@ def _same_matter(question: Question, best: Sequence[Candidate]) -> Iterator[tupl
                 begun[voice, "denied", said.bare].append((at, said))
     for group in begun.values():
         for (at, said), (other, against) in combinations(group, 2):
-            if other != at and alike(said, against):
+            if other != at and said != against and alike(said, against):
                 yield (at, other) if is_newer(best[at], best[other]) else (other, at)
 
 

@@ -22,7 +22,8 @@ _stated: dict[str, re.Pattern[str]] = {
     ),
     "date": re.compile(
         rf"\b{_MONTH}\.? \d{{1,2}}\b|\b\d{{1,2}} {_MONTH}\b|\b\d{{4}}-\d\d-\d\d\b|"
-        r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b\d{1,2}(?::\d\d)?\s?[ap]\.?m\b",
+        r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b\d{1,2}(?::\d\d)?\s?[ap]\.?m\b|"
+        r"\b(?:reschedul|postpon|cancel|delay)\w+",
         re.IGNORECASE,
     ),
     "span": re.compile(rf"\b{_COUNT}[\s-]?{_SPAN}\b", re.IGNORECASE),
@@ -44,14 +45,18 @@ _asked: dict[str, re.Pattern[str]] = {
 }
 _change = re.compile(
     r"\b(?:now|new|newly|recent(?:ly)?|updat\w+|chang\w+|increas\w+|decreas\w+|rais\w+|reduc\w+|exten[ds]\w*|"
-    r"mov(?:ed|ing)|reschedul\w+|postpon\w+|switch\w+|instead|revis\w+|improv\w+|gr[eo]w\w*|reach\w+|adjust\w+|"
+    r"mov(?:ed|ing)|reschedul\w+|postpon\w+|cancel\w+|delay\w+|switch\w+|instead|revis\w+|improv\w+|gr[eo]w\w*|reach\w+|adjust\w+|"
     r"add(?:ed|ing|itional)|another|latest|current(?:ly)?|actually|finally|shift\w*|boost\w*|expand\w*|exceed\w*|"
     r"extra|more|up to|total of)\b",
     re.IGNORECASE,
 )
 _BEFORE, _AFTER = 50, 30
 """Characters around a value in which a word of change speaks of it."""
-_sentence = re.compile(r"(?<=[.!?…])\s+|\n+")
+_sentence = re.compile(
+    r"(?<=[.!?…])\s+(?=[^a-z])|"
+    r"(?<=[.!?…])(?<!\b[A-Z]\.)(?<!\b[A-Z][a-z]\.)(?<!\b[A-Z][a-z]{2}\.)(?<!\b[A-Z][a-z]{3}\.)\s+(?=[a-z])|\n+"
+)
+"""An abbreviation with a small letter after it ("Lusa Inc. is") ends no sentence."""
 _READ = 3000
 """Characters of a text that are looked at."""
 
