@@ -5,6 +5,10 @@ from __future__ import annotations
 import logging
 import random
 import sqlite3
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -531,6 +535,51 @@ def test_dead_letters_are_queued_by_number(opened: Opened) -> None:
     with pytest.raises(InvalidInput):
         memory.retry(True)
     assert memory.retry() == 0
+
+
+def test_two_processes_ask_and_one_writes(opened: Opened, server: ChatServer, clock: Clock) -> None:
+    one, other = opened(), opened()
+    told(one)
+    busy = threading.Barrier(2, timeout=5)
+
+    def together(handler: Handler, body: Body) -> None:
+        busy.wait()
+        thoughtful(handler, body)
+
+    server.script = [together, together]
+    threads = [threading.Thread(target=store.maintain) for store in (one, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    one.maintain()
+    assert len(server.asked("statements")) == 2
+    assert list(facts(one, "llm")).count("Ana's sister Rita is vegan.") == 1
+    assert (one.queued(), one.dead_letters(), one.check()) == ({}, [], [])
+    assert one.costs().calls == len(server.seen)
+
+
+def test_a_process_that_is_killed_while_it_waits_loses_nothing(
+    opened: Opened, server: ChatServer, path: Path, clock: Clock
+) -> None:
+    with opened(llm=None) as plain:
+        told(plain)
+    server.script = [stall]
+    program = (
+        "import sys; from mnemos import Mnemos; from mnemos.llm import LanguageModel; "
+        "Mnemos(sys.argv[1], llm=LanguageModel(sys.argv[2], 'tiny')).maintain()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(path), server.url]) as process:
+        end = time.monotonic() + 30
+        while not server.seen and time.monotonic() < end:
+            time.sleep(0.01)
+        process.kill()
+    memory = opened()
+    assert set(facts(memory)) == without_a_model(path, clock)[0]
+    assert memory.queued()["llm-extract"] == 1
+    memory.maintain()
+    assert "Ana's sister Rita is vegan." in facts(memory)
+    assert (memory.queued(), memory.check()) == ({}, [])
 
 
 def test_a_model_must_be_one(path: Path) -> None:

@@ -34,19 +34,20 @@ def is_read(connection: sqlite3.Connection, derived: str) -> bool:
     return turns and progress.watermark(connection, LEVELS_READ) == asking.tick_of(connection)
 
 
-def queue_turns(connection: sqlite3.Connection, derived: str, now: int, not_before: int) -> None:
-    """Queue questions about every memory that derivation has read and no question was queued about."""
-    while (mark := progress.watermark(connection, READ)) < progress.watermark(connection, derived):
-        found = progress.unread(connection, mark, ENTRIES)
-        if found is None:
-            return
-        sessions: dict[tuple[tuple[str, ...], str | None], list[Stored]] = defaultdict(list)
-        for stored in found.memories:
-            if stored.memory.resting is None and stored.memory.text.strip():
-                sessions[stored.memory.namespace, stored.memory.session_id].append(stored)
-        for turns in sessions.values():
-            _queue(connection, turns, now, not_before)
-        progress.advance(connection, READ, found.last)
+def queue_turns(connection: sqlite3.Connection, derived: str, now: int, not_before: int) -> bool:
+    """Queue questions about the next memories that derivation has read; False where none is left."""
+    mark = progress.watermark(connection, READ)
+    found = progress.unread(connection, mark, ENTRIES) if mark < progress.watermark(connection, derived) else None
+    if found is None:
+        return False
+    sessions: dict[tuple[tuple[str, ...], str | None], list[Stored]] = defaultdict(list)
+    for stored in found.memories:
+        if stored.memory.resting is None and stored.memory.text.strip():
+            sessions[stored.memory.namespace, stored.memory.session_id].append(stored)
+    for turns in sessions.values():
+        _queue(connection, turns, now, not_before)
+    progress.advance(connection, READ, found.last)
+    return True
 
 
 def _queue(connection: sqlite3.Connection, turns: Sequence[Stored], now: int, not_before: int) -> None:

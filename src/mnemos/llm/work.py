@@ -69,8 +69,11 @@ class LanguageWork:
             if is_read(connection, self._derived):
                 return
         not_before = now + int(self._model.quiet * 1_000_000) if self._model.quiet else 0
+        more = True
+        while more:
+            with self._db.write() as connection:
+                more = queue_turns(connection, self._derived, now, not_before)
         with self._db.write() as connection:
-            queue_turns(connection, self._derived, now, not_before)
             queue_levels(connection, now, not_before)
 
     def ask_about(self, num: int, now: int) -> None:

@@ -12,6 +12,8 @@ from mnemos.store.rows import Stored, fetch_num
 from mnemos.store.touched import last_tick, touched_since
 
 _LEVELS = ", ".join(f"'{kind}'" for kind in LEVELS)
+RECENT = 50
+"""Waiting questions among which one about the same session is looked for: the last ones."""
 _SHOWN = "hidden = 0 AND resting IS NULL"
 
 
@@ -60,10 +62,11 @@ def tick_of(connection: sqlite3.Connection) -> int:
 def waiting_beside(connection: sqlite3.Connection, stored: Stored, most: int) -> list[int] | None:
     """The memories of an untried question about the same session that has room for more; None where none waits."""
     row = connection.execute(
-        "SELECT j.num, j.payload FROM jobs j JOIN memories m ON m.num = json_extract(j.payload, '$.from') "
-        "JOIN memories o ON o.num = ? WHERE j.kind = ? AND j.state = 'queued' AND j.attempts = 0 "
-        "AND m.namespace = o.namespace AND m.session_id IS o.session_id ORDER BY j.num DESC LIMIT 1",
-        (stored.num, jobs.LLM_EXTRACT),
+        "SELECT j.num, j.payload FROM (SELECT * FROM jobs WHERE kind = ? AND state = 'queued' AND attempts = 0 "
+        "ORDER BY num DESC LIMIT ?) j JOIN memories m ON m.num = json_extract(j.payload, '$.from') "
+        "JOIN memories o ON o.num = ? WHERE m.namespace = o.namespace AND m.session_id IS o.session_id "
+        "ORDER BY j.num DESC LIMIT 1",
+        (jobs.LLM_EXTRACT, RECENT, stored.num),
     ).fetchone()
     nums: list[int] = json.loads(row[1])["nums"] if row is not None else []
     return nums if 0 < len(nums) < most else None
