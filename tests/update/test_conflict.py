@@ -214,6 +214,7 @@ def test_what_left_the_index_comes_back_and_is_derived_from(path: Path, clock: C
         (line,) = [change for change in memory.history(added.id) if change.op == "rest"]
         assert line.decision
         assert memory.undo(line.decision).resting is None
+        memory.maintain()
         assert memory.search("home of silence")[0].memory.text.startswith("The home of silence is Maresia")
         assert [one.metadata["object"] for one in memory.facts()] == ["Maresia"]
         with memory._store.db.write() as connection:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from mnemos.facts.stage import MERGE, FactStage
 from mnemos.gate.reversing import derive_late, unadmit, unrepeat
 from mnemos.gate.stage import ADMIT, REPEAT
-from mnemos.stages import Batch, Stage
+from mnemos.stages import Batch
 from mnemos.store import decisions, forgetting, superseding
 from mnemos.store.decisions import Decision
 from mnemos.store.deriving import derived_from
@@ -17,23 +17,14 @@ AWAKE = ("rest", "forget")
 """Decisions that took a memory out of the index."""
 
 
-def undo(batch: Batch, decision: Decision, stages: Sequence[Stage] = ()) -> bool:
-    """Reverse a decision and what followed from it; False where decisions of its sort cannot be undone.
-
-    What comes back into the index goes through `stages`, since derivation has passed it by.
-    """
+def undo(batch: Batch, decision: Decision) -> bool:
+    """Reverse a decision and what followed from it; False where decisions of its sort cannot be undone."""
     reverse = _REVERSE.get(decision.op)
     if reverse is None:
         return False
-    if decision.undone_at is not None:
-        return True
-    decisions.mark_undone(batch.connection, decision.id, batch.now)
-    reverse(batch, decision)
-    stored = batch.fetch(decision.memory)
-    if decision.op in AWAKE and stored is not None:
-        awake = Batch(batch.connection, [stored], batch.index, batch.now)
-        for stage in stages:
-            stage.take(awake)
+    if decision.undone_at is None:
+        decisions.mark_undone(batch.connection, decision.id, batch.now)
+        reverse(batch, decision)
     return True
 
 

@@ -75,8 +75,8 @@ class UpdateVerbs(Keeper):
     def undo(self, decision_id: str) -> Memory:
         """Reverse an automatic decision for good: `history(id)` shows each with its id.
 
-        What was superseded stands again, what left the index comes back, and derivation does not decide the same
-        again. Undoing twice changes nothing.
+        What was superseded stands again; what left the index comes back, and the next `maintain()` derives from it.
+        Derivation does not decide the same again. Undoing twice changes nothing.
 
         Returns:
             The memory that the decision was about.
@@ -90,8 +90,7 @@ class UpdateVerbs(Keeper):
             decision = decisions.find(connection, wanted)
             if decision is None:
                 raise NotFound("decision_id", wanted)
-            batch = Batch(connection, [], self._index, self._now())
-            if not undo(batch, decision, self._pipeline.stages):
+            if not undo(Batch(connection, [], self._index, self._now()), decision):
                 raise InvalidInput("decision_id", f"is of a {decision.op!r}", "undo what was decided automatically")
             stored = fetch_num(connection, decision.memory)
         if stored is None:
