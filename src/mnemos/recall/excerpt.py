@@ -17,7 +17,7 @@ _FURTHEST = 6000
 """Characters looked through where no best passage is known."""
 _LONGEST = 14
 """Characters a word that an excerpt has at most, whatever its words are."""
-_COMMON = frozenset(
+COMMON = frozenset(
     "a about after again all also am an and any are as at be because been before being between both but by can could "
     "did do does doing down during each else ever few for from get go got had has have having he her here hers him his "
     "how i if in into is it its just let like many may me mention mentioned might more most much my no nor not of off "
@@ -25,6 +25,7 @@ _COMMON = frozenset(
     "them then there these they this those through time to told too under up us very was we were what when where which "
     "while who whom whose why will with would you your".split()
 )
+"""Words that say little about what a text is about."""
 
 
 def one_line(text: str) -> str:
@@ -51,8 +52,9 @@ class Focus:
     """What a question asks about, to find it again in long texts."""
 
     def __init__(self, query: str) -> None:
-        told = dict.fromkeys(word for word in word_list(query) if word not in _COMMON)
-        self._stems = tuple(_SUFFIX.sub("", word) if len(word) > 4 else word for word in told)
+        told = dict.fromkeys(word for word in word_list(query) if word not in COMMON)
+        self.stems = tuple(_SUFFIX.sub("", word) if len(word) > 4 else word for word in told)
+        """Beginnings of the question's words, without those of grammar."""
 
     def cut(self, text: str, words: int, passage: tuple[int, int] | None = None) -> str:
         """About `words` words of a longer text, in one line, with "…" where something is left out."""
@@ -81,10 +83,10 @@ class Focus:
             start = end
 
     def _told(self, words: list[str]) -> tuple[str, ...]:
-        if not self._stems:
+        if not self.stems:
             return ()
-        found = [word for word in words if word.startswith(self._stems)]
-        return tuple(stem for word in found for stem in self._stems if word.startswith(stem))
+        found = [word for word in words if word.startswith(self.stems)]
+        return tuple(stem for word in found for stem in self.stems if word.startswith(stem))
 
 
 def _best_run(pieces: list[_Piece], words: int) -> tuple[int, int]:
