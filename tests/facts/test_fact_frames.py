@@ -55,6 +55,12 @@ def test_what_is_no_statement_about_others_has_no_frame(text: str) -> None:
     assert read_frame(text) is None
 
 
+@pytest.mark.parametrize("mark", ["12. ", "12) ", "Fact 12: ", "#12 ", "[12] ", "(12) ", "- ", "• ", "  3: "])
+def test_the_mark_of_a_list_is_no_part_of_a_statement(mark: str) -> None:
+    (one,) = extract(Memory("1", ("u",), "turn", f"{mark}The capital of Zubrowka is Lutz.", role="user"))
+    assert (one.text, one.subject) == ("The capital of Zubrowka is Lutz.", "Zubrowka")
+
+
 def test_several_objects_are_usual_for_some_relations() -> None:
     for text in ("Edda visited Tarn", "Edda is allergic to plums", "Rust is fast"):
         frame = read_frame(text)

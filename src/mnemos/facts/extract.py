@@ -25,6 +25,7 @@ from mnemos.facts.rule import Rule
 from mnemos.facts.scene import Scene, speaker_of
 from mnemos.facts.sentences import sentences
 from mnemos.facts.statement import Statement
+from mnemos.facts.triggers import Triggers
 from mnemos.records import Memory
 
 MOST = 24
@@ -41,6 +42,7 @@ RULES: tuple[Rule, ...] = (
     *rules_events.RULES,
     *rules_changes.RULES,
 )
+_TRIGGERS = Triggers(RULES)
 _owning = re.compile(r"\b(?:my|our) ", re.IGNORECASE)
 
 
@@ -83,5 +85,5 @@ def _statements(memory: Memory, before: Sequence[Memory], known: Mapping[str, st
                     scene.meet(sentence.text)
         scene.people.clear()
         for sentence in sentences(memory.text):
-            yield from Reading(scene, sentence).statements(RULES)
+            yield from Reading(scene, sentence).statements(_TRIGGERS)
             scene.last = sentence.text

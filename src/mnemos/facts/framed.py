@@ -9,6 +9,7 @@ from mnemos.facts.dates import moments
 from mnemos.facts.frames import LONGEST, Frame, read_frame
 from mnemos.facts.scene import speaker_of
 from mnemos.facts.statement import Statement
+from mnemos.recall.marks import unmarked
 from mnemos.records import Memory
 
 MOST_LINES = 400
@@ -36,7 +37,7 @@ def framed(memory: Memory) -> Iterator[Statement]:
         return
     for line, frame in frames:
         if frame is not None and len(line[0]) <= LONGEST:
-            text = re.sub(r"^\s*(?:\(?\d{1,6}[.):]|[-*•])\s+", "", line[0]).strip()
+            text = unmarked(line[0]).strip()
             times = moments(frame.object, memory.happened_at)
             valid_at = times[-1].start if len(times) == 1 and times[0].span[0] > 0 else None
             yield Statement(
@@ -50,7 +51,7 @@ _LOOSE = frozenset({"has", "had", "have", "has to", "have to", "had to", "is lik
 
 def _is_stated(line: str, frame: Frame) -> bool:
     """Whether a line of a turn is a statement, and not something said in passing."""
-    said = line.strip()
+    said = unmarked(line.strip())
     if _talk.search(said) or frame.relation in _LOOSE or not (frame.single or " " in frame.relation):
         return False
     return said[-1] == "." or said.startswith("The ")

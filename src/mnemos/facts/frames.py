@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mnemos.recall.marks import unmarked
+
 LONGEST = 240
 """Characters; a longer sentence says more than one thing."""
 MOST_WORDS = 32
@@ -44,7 +46,6 @@ _UNCERTAIN = re.compile(
 )
 _ASKING = frozenset("who what which where when why how whose".split())
 _POINTING = frozenset("it this that these those he she they there here what such so then".split())
-_number = re.compile(r"^\s*(?:\(?\d{1,6}[.):]|[-*•])\s+")
 _word = re.compile(r"\S+")
 _end = re.compile(r"[.!]+\s*$")
 _proper = re.compile(r"[^\W_]*[A-ZÀ-Þ0-9]|[^\x00-\u024f]")
@@ -62,7 +63,7 @@ class Frame(NamedTuple):
 
 def read_frame(text: str) -> Frame | None:
     """The frame of one short declarative statement about others; None for anything else."""
-    said = _number.sub("", text.strip()).strip()
+    said = unmarked(text.strip()).strip()
     if not said or len(said) > LONGEST or said[-1] in "?？:;," or "\n" in said:
         return None
     body = _clean_end(said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from mnemos.facts.rule import Rule
 from mnemos.facts.scene import Scene
 from mnemos.facts.sentences import Sentence
 from mnemos.facts.statement import Statement
+from mnemos.facts.triggers import Triggers
 from mnemos.facts.vocabulary import ADVERB, ONE_ONLY
 from mnemos.times import to_micros
 
@@ -67,18 +68,17 @@ class Reading:
         self._sentence = sentence
         self._text = sentence.text
 
-    def statements(self, rules: Sequence[Rule]) -> Iterator[Statement]:
+    def statements(self, rules: Triggers) -> Iterator[Statement]:
         """What the sentence says, rule by rule."""
         if _denied.search(self._text):
             return
         speaker = self._scene.speaker
         for name, kin in self._scene.meet(self._text):
             yield self._made(f"{name} is {speaker}'s {kin}", speaker, f"{kin} is", name, single=kin in ONE_ONLY)
-        for rule in rules:
-            if rule.hint.search(self._text):
-                for match in rule.pattern.finditer(self._text):
-                    if statement := self._read(rule, match):
-                        yield statement
+        for rule in rules.fitting(self._text):
+            for match in rule.pattern.finditer(self._text):
+                if statement := self._read(rule, match):
+                    yield statement
 
     def _read(self, rule: Rule, match: re.Match[str]) -> Statement | None:
         groups = _groups(match)

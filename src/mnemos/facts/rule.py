@@ -64,8 +64,8 @@ def expand(pattern: str) -> re.Pattern[str]:
 class Rule:
     """One rule. Groups of its pattern: `s` whose it is (`I`, where there is none), `o` the object."""
 
-    hint: re.Pattern[str]
-    """Cheap to look for, and in every sentence that matches."""
+    needs: frozenset[str]
+    """Words of which one is in every sentence that matches; `0` stands for any digit."""
     pattern: re.Pattern[str]
     relation: str
     """In the third person and the present: `lives in`. May name other groups: `number of {what}`."""
@@ -84,7 +84,7 @@ class Rule:
 
 
 def rule(
-    hint: str,
+    needs: str,
     pattern: str,
     relation: str,
     say: str | None = None,
@@ -99,7 +99,7 @@ def rule(
 ) -> Rule:
     """A rule from readable parts; without `say` it says subject, relation and object."""
     return Rule(
-        re.compile(hint, re.IGNORECASE),
+        frozenset(needs.split()),
         expand(pattern),
         relation,
         say or ("{s} " + relation + " {o}"),

@@ -9,7 +9,7 @@ _DAYS = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?)"
 
 RULES = (
     rule(
-        r"\bswitch(?:ed)?|changed\b",
+        "switched changed",
         r"(?:<S><HAVE><ADV>|<SO>) ?(?:switched|changed) from (?P<old>[\w'&/.+-]+(?: "
         r"[\w'&/.+-]+){0,4}?) to (?P<o>[\w'&/.+-]+(?: [\w'&/.+-]+){0,4}?)<END>",
         "switched to",
@@ -18,21 +18,21 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\bswitched\b",
+        "switched",
         r"<S><HAVE><ADV> switched (?:over )?to (?P<o>[\w'&/.+-]+(?: [\w'&/.+-]+){0,4}?)<END>",
         "switched to",
         takes="phrase",
         when="since",
     ),
     rule(
-        r"\bno longer\b",
+        "longer",
         r"<S><ADV> no longer (?P<verb>use|own|have|eat|drink|like|play|want|attend|go to|take|"
         r"see|watch|need|do|run|teach|study)s? <PHRASE>",
         "no longer {verbs}",
         negated=True,
     ),
     rule(
-        r"\bstopped|quit|gave up|given up|dropped\b",
+        "stopped quit gave given dropped",
         r"(?:<S><HAVE><ADV>|<SO>) ?(?:stopped|quit|given up|gave up) (?P<o>(?:[a-z]+ing|my|"
         r"the|playing \w+) [\w'&-]+(?: [\w'&-]+){0,4}?)<END>",
         "gave up",
@@ -40,7 +40,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\bmoved|changed|switched\b",
+        "moved changed switched",
         rf"\b(?P<what>(?:my |our |the )?[a-z][\w'-]*(?: [a-z][\w'-]*){{0,2}}?) (?:has|have|was|"
         rf"got)(?: been)? (?:moved|changed|switched|rescheduled) (?:from {_DAYS} )?to "
         rf"(?P<o>{_DAYS})",

@@ -6,7 +6,7 @@ from mnemos.facts.rule import rule
 
 RULES = (
     rule(
-        r"\bfrom now on\b",
+        "now",
         r"<I>(?:'m| am|m) (?:going to|gonna) (?:start )?eat(?:ing)? (?P<o>[\w ,]+?) from now on\b",
         "diet is",
         "{s} eats {o} from now on",
@@ -14,26 +14,26 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\ballerg",
+        "allergic allergy allergies",
         r"<S><BE><ADV> (?:also )?(?:severely |badly |highly |very |mildly |deathly |slightly |"
         r"super |really )?allergic to <PHRASE>",
         "is allergic to",
     ),
     rule(
-        r"\ballerg",
+        "allergic allergy allergies",
         r"<S><GOT> (?:an?|severe|bad|some|mild)? ?(?:severe |bad |mild |serious |food "
         r")?allergy to <PHRASE>",
         "is allergic to",
     ),
     rule(
-        r"\ballerg",
+        "allergic allergy allergies",
         r"<S><GOT> (?:an? )?(?:severe |bad |mild |serious )?(?P<o>[a-z/]+(?: [a-z]+)?) "
         r"allerg(?:y|ies)\b",
         "is allergic to",
     ),
     rule(
-        r"\b(?:vegetarian|vegan|pesc[ae]tarian|flexitarian|coeliac|celiac|lactose|gluten|"
-        r"teetotal|halal|kosher|diabetic)\b",
+        "vegetarian vegan pescatarian pescetarian flexitarian coeliac celiac lactose gluten "
+        "teetotal halal kosher diabetic",
         r"<S>(?:<BE><ADV>| (?:became|went|turned|have gone|'ve gone|have become|'ve become|"
         r"'ve been|have been)) (?:an? |now |strictly |mostly )*<DIET>(?= (?:and|but|so|since|"
         r"for|now|because|who|at|in|as|too)\b|<MARK>)",
@@ -44,7 +44,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\bdiagnosed\b",
+        "diagnosed",
         r"<S>(?: was| were| have been|'ve been| has been|'s been| got| just got)<ADV> "
         r"diagnosed with <PHRASE>",
         "has",
@@ -52,14 +52,14 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\b(?:have|has|got|'ve|suffer|suffers)\b",
+        "have has got 've suffer suffers",
         r"<S>(?:<GOT>| suffers? from|<BE><ADV> suffering from)<ADV> (?:an? |severe |mild |"
         r"chronic |bad |some |really |my |type )*<ILLNESS>",
         "has",
         takes="any",
     ),
     rule(
-        r"\b(?:take|takes|taking|prescribed)\b",
+        "take takes taking prescribed",
         r"<S>(?: takes?|<BE><ADV> taking|<BE><ADV> on|(?: was|'ve been| have been) prescribed)"
         r" (?P<o>[a-z]+ \d+ ?(?:mg|mcg|µg|g|ml|iu)\b)",
         "takes",
@@ -67,7 +67,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\b(?:broke|sprained|tore|fractured|twisted|injured|dislocated)\b",
+        "broke sprained tore fractured twisted injured dislocated",
         r"<S>(?: have| has|'ve)?<ADV> (?P<verb>broke|sprained|tore|fractured|twisted|injured|"
         r"dislocated) (?:my|his|her) (?P<o>(?:left |right )?(?:ankle|leg|arm|wrist|foot|knee|"
         r"finger|toe|hip|back|shoulder|collarbone|rib|nose|elbow|hand|acl|hamstring|thumb))",
@@ -77,7 +77,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\b(?:smoking|drinking|smoke|alcohol|caffeine|meat|sugar|coffee|dairy)\b",
+        "smoking drinking smoke alcohol caffeine meat sugar coffee dairy",
         r"<S><HAVE><ADV> (?P<verb>quit|stopped|gave up|given up) (?P<o>smoking|drinking|"
         r"alcohol|caffeine|meat|eating meat|sugar|coffee|dairy|gluten)(?=<MARK>| (?:and|but|"
         r"last|this|in|for|since|because|after|a|about|when|two|three|\d)\b)",
@@ -87,7 +87,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\b(?:surgery|operation|transplant)\b",
+        "surgery operation transplant",
         r"<S><HAVE><ADV> (?:had|have|having|undergone|underwent) (?P<o>(?:an? |my )?(?:[a-z]+ "
         r"){0,2}(?:surgery|operation|transplant))(?=<MARK>| (?:and|on|last|this|in|for|"
         r"yesterday|a|two|three|\d)\b)",

@@ -11,7 +11,7 @@ _ROAD = r"(?:street|st|road|rd|terrace|avenue|ave|lane|drive|close|court|place|s
 
 RULES = (
     rule(
-        r"\b(?:live|lives|living|based|reside|resides)\b",
+        "live lives living based reside resides",
         rf"<S><ADV>(?: lives?| resides?|<BE><ADV> (?:living|based|residing)|(?:'ve| have|'s| "
         rf"has) (?:been living|lived))<ADV>{_HOW} (?:in|at) <PLACE>",
         "lives in",
@@ -20,7 +20,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\bmoved|relocated\b",
+        "moved relocated",
         rf"(?:<S><HAVE><ADV>|<SO>)<ADV> ?(?:moved|relocated)<ADV>(?: (?:house|away|in|back|"
         rf"home))?(?: (?:here|over))? from <PROPER>{_FAR} <PLACE>",
         "lives in",
@@ -30,7 +30,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\bmoved|relocated\b",
+        "moved relocated",
         rf"<S><HAVE><ADV>(?: moved| relocated)<ADV>(?: away)?{_FAR} <PLACE>",
         "lives in",
         "{s} moved to {o}",
@@ -39,7 +39,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\bmoved|relocated\b",
+        "moved relocated",
         r"<S><HAVE><ADV>(?: moved| relocated)<ADV>(?: (?:here|over|away|back))? from <PLACE>",
         "no longer lives in",
         "{s} moved away from {o}",
@@ -48,26 +48,24 @@ RULES = (
         negated=True,
     ),
     rule(
-        r"\bmoving|relocating\b",
+        "moving relocating",
         r"<S><BE><ADV> (?:moving|relocating)(?: back| over| out| up| down)? to <PLACE>",
         "is moving to",
         takes="place",
         when="at",
     ),
     rule(
-        r"\bfrom\b",
+        "from",
         r"<S>(?:<BE><ADV> (?:originally )?(?:from)|<ADV> (?:come|comes|hail|hails)(?: originally)? from) <PLACE>",
         "comes from",
         takes="place",
         single=True,
     ),
-    rule(r"\bgrew up\b", r"<S><ADV> grew up (?:in|on) <PLACE>", "grew up in", takes="place"),
+    rule("grew", r"<S><ADV> grew up (?:in|on) <PLACE>", "grew up in", takes="place"),
+    rule("born", r"<S>(?: was| were|'s) born (?:and raised )?in <PLACE>", "was born in", takes="place", single=True),
+    rule("hometown", r"my hometown(?: is|'s|,)<ADV> <PLACE>", "comes from", takes="place", single=True),
     rule(
-        r"\bborn\b", r"<S>(?: was| were|'s) born (?:and raised )?in <PLACE>", "was born in", takes="place", single=True
-    ),
-    rule(r"\bhometown\b", r"my hometown(?: is|'s|,)<ADV> <PLACE>", "comes from", takes="place", single=True),
-    rule(
-        r"\baddress\b",
+        "address",
         r"\b(?:my|our|the)? ?(?:(?:new|home|current|postal) )*address(?: is|'s|:) "
         r"(?P<o>[^;!?]*?\d[^;!?.]*[^;!?.,\s])(?=[.;!]|$)",
         "address is",
@@ -76,7 +74,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\d",
+        "0",
         rf"^(?P<o>(?:flat [\w/]+,? )?\d+[a-z]? (?-i:[A-Z])[\w']+(?: (?-i:[A-Z])[\w']+)* {_ROAD}\b[^.;!?]*)",
         "address is",
         "{s}'s address is {o}",
@@ -86,7 +84,7 @@ RULES = (
         after=r"\b(?:moved|we're in|new address|address is|we are in)\b",
     ),
     rule(
-        r"\b(?:phone|number|mobile|cell)\b",
+        "phone number mobile cell",
         r"\bmy (?:(?:new|current) )*(?:phone|number|mobile|cell|phone number|mobile number|"
         r"cell number)(?: is|'s|:)(?: now)? (?P<o>\+?\d[\d ()-]{6,18}\d)",
         "phone number is",
@@ -95,7 +93,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\bemail\b",
+        "email",
         r"\bmy (?:(?:new|current|work|personal) )*e-?mail(?: address)?(?: is|'s|:)(?: now)? "
         r"(?P<o>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",
         "email is",

@@ -27,8 +27,7 @@ _SO_FAR = r"(?: (?:now|already|just|currently|recently|finally|so far|actually|a
 
 RULES = (
     rule(
-        r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|"
-        r"thirty|forty|fifty)\b",
+        "0 two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty",
         rf"<S>(?:{_SO_FAR}<GOT>| own| now own| owns){_SO_FAR} {_OF}{_COUNT} {_NOUN}{_STOPS}",
         "number of {what} is",
         "{s} has {o} {what}",
@@ -36,8 +35,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|"
-        r"thirty|forty|fifty)\b",
+        "0 two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty",
         rf"<S>(?: have|'ve| has){_SO_FAR} (?P<verb>read|completed|finished|written|collected|"
         rf"visited|seen|watched|solved|gained|reached|made|sold|lost|saved|run|tried|added|"
         rf"baked|attended|earned|published|recorded|logged|planted|"
@@ -48,7 +46,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\d",
+        "0",
         rf"<S>(?: have|'ve| has)?{_SO_FAR} (?:reached|hit|got to|gotten to|am at|are at|'re at|"
         rf"'m at|is at|'s at){_SO_FAR} {_OF}(?P<o>\d[\d,]*\+?) {_NOUN}{_STOPS}",
         "number of {what} is",
@@ -57,7 +55,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\b(?:we're|we are|it's|is|are) (?:now )?at\b|\bup to\b",
+        "at up",
         rf"\b(?P<s>we)(?:'re| are)(?: now| currently)?(?: up)?(?: at| to)"
         rf" {_OF}{_COUNT} {_NOUN}{_STOPS}",
         "number of {what} is",
@@ -66,7 +64,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\b(?:best|record|pb|pr|time)\b",
+        "best record pb pr time",
         r"\bmy (?:new |current |previous )?(?P<what>(?:\w+ )?(?:personal best|personal record|"
         r"pb|best time|record time|average time|best score|high score)(?: (?:time|for "
         r"[\w' ]+?|in [\w' ]+?|on [\w' ]+?))?)(?: is|'s| was| of| stands at)(?: now| "
@@ -78,9 +76,9 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\b(?:rent|budget|salary|price|cost|fee|bill|mortgage|insurance|subscription|score|"
-        r"rating|weight|limit|streak|quota|target|coverage|accuracy|rate|time|size|count|"
-        r"length|commute|balance|savings|income|followers|confidence|average)\b",
+        "rent budget salary price cost fee bill mortgage insurance subscription score rating "
+        "weight limit streak quota target coverage accuracy rate time size count length "
+        "commute balance savings income followers confidence average",
         r"\b(?P<whose>my|our|the) (?P<what>(?:(?!is\b|was\b)[\w'/-]+ ){0,4}?(?:rent|budget|"
         r"salary|price|cost|fee|bill|mortgage|insurance|subscription|score|rating|weight|"
         r"limit|streak|quota|target|coverage|accuracy|rate|time|size|count|length|commute|"
@@ -99,7 +97,7 @@ RULES = (
         check=lambda groups: groups["whose"].lower() != "the" or len(groups["what"].split()) > 2,
     ),
     rule(
-        r"\b(?:paid|spent|costs?|cost)\b",
+        "paid spent",
         r"<S><HAVE><ADV> (?:paid|spent)<ADV> (?:about |around |over |nearly |almost "
         r")?(?P<o>[£$€¥]\s?\d[\d,.]*\d?k?) (?:on|for) (?P<what>(?:an? |the |my |some "
         r")?[\w'&-]+(?: [\w'&-]+){0,5}?)<END>",

@@ -20,7 +20,7 @@ def _an_age(groups: Mapping[str, str]) -> bool:
 
 RULES = (
     rule(
-        r"\bname\b|\bcall(?:ed)?\b",
+        "name call calls go",
         r"(?:\bmy (?:full |real |first )?name(?: is|'s)|\b(?:please |just |you can |everyone |"
         r"everybody |people |friends )(?:call|calls) me|<SO>call me|\bi go by) <NAME>",
         "name is",
@@ -30,7 +30,7 @@ RULES = (
         check=_a_name,
     ),
     rule(
-        r"\bi(?:'m| am)\b",
+        "'m am",
         r"(?:^|(?:hi|hey|hello)[,!.]? (?:there[,!.]? )?|by the way,? )i(?:'m| am) "
         r"(?P<o>(?-i:[A-Z][a-z]{2,}(?: [A-Z][a-z]+)?))(?=,? (?:and|a|an|the)\b|<MARK>)",
         "name is",
@@ -40,7 +40,7 @@ RULES = (
         check=_a_name,
     ),
     rule(
-        r"\bname\b",
+        "name",
         r"\bmy (?P<kin>(?:older |younger |little |big )?(?:sister|brother|mother|mum|mom|"
         r"father|dad|husband|wife|partner|son|daughter|boyfriend|girlfriend|boss|best friend|"
         r"fiancée?|uncle|aunt|cousin|nephew|niece|grandmother|grandfather|grandma|grandpa))"
@@ -51,7 +51,7 @@ RULES = (
         check=_a_name,
     ),
     rule(
-        r"\b(?:i'm|im|i am|turned|turning|turn|is|'s|years)\b",
+        "'m im am turned turning turn is 's years",
         r"<S>(?:<BE><ADV> (?P<o>\d{1,3})(?: years? old| yo\b| y/o)?| (?:just |recently "
         r")?turned (?P<o2>\d{1,3}))(?=<MARK>| (?:and|but|so|now|years?|today|yesterday|last|"
         r"this|next|in|on|with|old)\b)",
@@ -62,7 +62,7 @@ RULES = (
         check=_an_age,
     ),
     rule(
-        r"\bbirthday|born\b",
+        "birthday born",
         r"\b(?:(?P<s>my (?:sister|brother|mother|mum|mom|father|dad|husband|wife|partner|son|"
         r"daughter|boyfriend|girlfriend|best friend))'s|(?P<s2>my)) birthday(?: is|'s)(?: on| "
         r"coming up on)? (?P<o>(?:the )?(?:\d{1,2}(?:st|nd|rd|th)?(?: of)? (?:jan|feb|mar|apr|"
@@ -74,7 +74,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\bborn\b",
+        "born",
         r"<S>(?: was|'s| were) born (?:on|in) (?P<o>(?:the )?(?:\d{1,2}(?:st|nd|rd|th)?(?: "
         r"of)? )?(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)?(?: "
         r"\d{1,2}(?:st|nd|rd|th)?)?,? ?(?:19|20)\d\d)",
@@ -84,7 +84,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\b(?:married|engaged|divorced|separated|widowed|single)\b",
+        "married engaged divorced separated widowed single",
         rf"<S>(?:<BE><ADV>| (?:got|have been|'ve been|has been|just got|recently got)) "
         rf"(?:happily |recently |newly |currently )?{_MARRIED}(?= (?:in|on|last|this|and|with|"
         rf"for|but|now|since|yesterday|at)\b|<MARK>)",
@@ -95,7 +95,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\b(?:married|engaged)\b",
+        "married engaged",
         r"<S>(?:<BE><ADV>| (?:got|have been|'ve been|just got|recently got)) (?:happily |"
         r"recently |newly )?(?:married|engaged) to (?:my \w+,? )?<NAME>",
         "is married to",
@@ -105,7 +105,7 @@ RULES = (
         check=_a_name,
     ),
     rule(
-        r"\bdating\b|\bseeing\b|\brelationship\b",
+        "dating seeing relationship",
         r"<S>(?:<BE><ADV>|'ve been| have been) (?:dating|seeing|going out with|in a "
         r"relationship with) <NAME>",
         "is dating",
@@ -114,7 +114,7 @@ RULES = (
         check=_a_name,
     ),
     rule(
-        r"\bpregnant|expecting\b",
+        "pregnant expecting",
         r"<S><BE><ADV> (?P<o>pregnant|expecting (?:a baby|twins|our \w+ (?:child|baby)|my \w+ "
         r"(?:child|baby)))",
         "is",
@@ -122,7 +122,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\b(?:have|has|got|'ve)\b",
+        "have has got 've",
         r"<S><GOT> (?P<o>(?:two|three|four|five|six|seven|\d{1,2}|twin|a couple of) (?:\w+ "
         r")?(?P<who>kids|children|sons|daughters|brothers|sisters|siblings|boys|girls|"
         r"grandchildren|grandkids|nieces|nephews))(?=<MARK>| (?:and|but|who|so|with|now|in|"
@@ -133,7 +133,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\b(?:baby|son|daughter|boy|girl|twins)\b",
+        "baby son daughter boy girl twins",
         r"<S>(?: just| recently| have| has)* (?:had|gave birth to|welcomed) (?P<o>(?:a|an|our|"
         r"my|her|their|the)(?: \w+)? (?:baby(?: boy| girl)?|son|daughter|boy|girl|child|twins)"
         r")(?=<MARK>| (?:and|on|in|last|this|named|called|who|yesterday|today)\b)",
@@ -143,7 +143,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\b(?:tall|weigh|weighs|height|weight)\b",
+        "tall weigh weighs height weight",
         r"<S>(?:<BE><ADV> (?P<o>\d[\d.,'\"]* ?(?:cm|m|ft|feet|foot)?(?: ?\d+)?(?: ?(?:in|"
         r"inches))?) tall| (?:now )?weighs? (?:about |around )?(?P<o2>\d[\d.]* ?(?:kg|kilos|"
         r"lbs?|pounds|stone)))",

@@ -16,7 +16,7 @@ _MY = r"\b(?:my|our|the)(?: new| final| updated| next| first)?"
 
 RULES = (
     rule(
-        r"\bdeadline|due\b",
+        "deadline due",
         rf"{_MY} deadline for {_THING}(?: is|'s| was| has been)(?: now| currently)?(?: set for|"
         rf" moved to| extended to| pushed to| changed to| on| by)? {_WHEN}",
         "deadline for {what} is",
@@ -25,7 +25,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\bdeadline\b",
+        "deadline",
         rf"{_MY} (?P<what>[\w'&/-]+(?: [\w'&/-]+){{0,4}}?) deadline(?: is| was| of| has been|"
         rf"'s)(?: now| currently)?(?: set for| moved to| extended to| pushed to| changed to| "
         rf"on| by)? {_WHEN}",
@@ -35,7 +35,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\bdeadline\b",
+        "deadline",
         rf"<I>(?:<GOT>|<BE><ADV> working (?:towards|toward|with)) (?:a|the|my|an) (?:new |"
         rf"tight |strict |final )?deadline (?:of|on) {_WHEN},? for (?:the |my |our "
         rf")?{_THING}<END>",
@@ -45,7 +45,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\bdue\b",
+        "due",
         rf"{_MY} {_THING} (?:is|are)(?: now)? due (?:on |by )?{_WHEN}",
         "due date of {what} is",
         "{s}'s {what} is due on {o}",
@@ -53,7 +53,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\b(?:scheduled|rescheduled|moved|postponed|pushed|planned|set|is|booked|changed)\b",
+        "scheduled rescheduled moved postponed pushed planned set is booked changed",
         rf"\b(?:my|our|the) {_THING}(?: is|'s| has been| was| got| has|'s been)(?: now| been| "
         rf"just)*(?: (?:scheduled|rescheduled|moved|postponed|pushed(?: back)?|planned|set|"
         rf"booked|changed|brought forward))?(?: for| to| on) {_WHEN}",
@@ -63,7 +63,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\b(?:have|has|got|'ve|booked|scheduled)\b",
+        "have has got 've booked scheduled",
         rf"<S>(?:<GOT>| (?:have |'ve |has )?(?:booked|scheduled|set up|arranged))<ADV>(?: an?| "
         rf"my| the| our)(?: upcoming| scheduled| new)? {_THING}(?: scheduled| booked| planned| "
         rf"coming up| set)?(?: for| on) {_WHEN}",
@@ -74,9 +74,9 @@ RULES = (
         check=lambda groups: not groups["what"].endswith("ed"),
     ),
     rule(
-        r"\b(?:going|flying|travell?ing|heading|visiting|attending|leaving|starting|moving|"
-        r"driving|performing|hosting|taking|running|meeting|getting|playing|competing|"
-        r"presenting|having)\b",
+        "going flying travelling traveling heading visiting attending leaving starting "
+        "moving driving performing hosting taking running meeting getting playing competing "
+        "presenting having",
         r"<S><BE><ADV> (?P<o>(?:going (?:to|on|for|camping|hiking|skiing|surfing|fishing|back)"
         r"|(?:flying|travell?ing|heading|driving)(?: back)? to|flying|"
         r"travell?ing|heading|visiting|attending|leaving|starting|driving|performing|"
@@ -88,7 +88,7 @@ RULES = (
         check=lambda groups: groups["planned"] != "",
     ),
     rule(
-        r"\bplan|planning|plans|intend\b",
+        "plan planning plans intend",
         r"<S>(?: have| had)?(?:<BE><ADV> planning| plans?| intend)<ADV> to "
         r"(?P<o>[\w'&/.-]+(?: [\w'&/.-]+){1,9}?)(?=\s*<MARK>|\s+(?:and|but|because|so|which|"
         r"when|while|since|if|although|i|i'm|it's|next|this|tomorrow|tonight|in (?:january|"
@@ -99,7 +99,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\bplan|planning|plans|intend\b",
+        "plan planning plans intend",
         r"<S>(?: have| had)?(?:<BE><ADV> planning| plans?| intend)<ADV> on "
         r"(?P<o>[\w'&/.-]+(?: [\w'&/.-]+){1,9}?)(?=\s*<MARK>|\s+(?:and|but|because|so|which|"
         r"when|while|since|if|although|i|i'm|it's|next|this|tomorrow|tonight|in (?:january|"
@@ -110,7 +110,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\b(?:signed up|registered|enrolled|booked|applied)\b",
+        "signed registered enrolled booked applied",
         r"(?:<S><HAVE><ADV>|<SO>) ?(?P<verb>(?:signed up|registered|enrolled|applied)(?: for| "
         r"to| in| with| at)) (?P<o>[\w'&/.-]+(?: [\w'&/.-]+){0,8}?)<LONGEND>",
         "{verb}",
@@ -118,7 +118,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\bbooked\b",
+        "booked",
         r"(?:<S><HAVE><ADV>|<SO>) ?booked (?P<o>(?:an?|the|my|our|some|two|three|four|\d+) "
         r"[\w'&/.-]+(?: [\w'&/.-]+){0,6}?)<LONGEND>",
         "booked",
@@ -126,7 +126,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\bgoal\b",
+        "goal",
         r"\bmy (?:new |main |current |ultimate )?goal(?: for (?P<what>[\w' -]+?))?(?: is|'s) "
         r"(?P<o>(?:to )?[\w'&/%$£.-]+(?: [\w'&/%$£.-]+){1,10}?)<LONGEND>",
         "goal is",

@@ -15,14 +15,14 @@ _WHAT = (
 
 RULES = (
     rule(
-        r"\balways\b",
+        "always",
         r"<I> always (?P<verb>want|take|choose|order|drink|use|wear|buy|pick|book|cook|carry|"
         r"bring) <PHRASE>",
         "always {verbs}",
         takes="taste",
     ),
     rule(
-        r"\bfavou?rite|fave?\b",
+        "favourite favorite fave fav",
         rf"\bmy (?:all[- ]time |absolute |personal |current )*(?:favou?rite|fave?) "
         rf"(?P<what>{_WHAT}(?: [a-z]+)?)(?: is|'s| are| has to be| would be| has always been)"
         rf"(?: definitely| probably| still| now| actually)? <PHRASE>",
@@ -31,7 +31,7 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\bfavou?rite|fave?\b",
+        "favourite favorite fave fav",
         r"(?:^|[,;] |\band )(?P<o>(?-i:[A-Z])[\w'&-]*(?: [\w'&-]+){0,5}?)(?: is|'s)(?: also| "
         r"definitely| probably| still)? my (?:all[- ]time |absolute |personal )*(?:favou?rite|"
         r"fave?) (?P<what>[a-z]+(?: [a-z]+)?)(?=<MARK>)",
@@ -40,19 +40,19 @@ RULES = (
         single=True,
     ),
     rule(
-        r"\b(?:love|loves|adore|adores)\b",
+        "love loves adore adores",
         r"<S><ADV> (?:love|loves|adore|adores)<ADV> <PHRASE>",
         "loves",
         takes="taste",
     ),
     rule(
-        r"\b(?:like|likes|enjoy|enjoys)\b",
+        "like likes enjoy enjoys",
         r"<S><ADV> (?:like|likes|enjoy|enjoys)<ADV> <PHRASE>",
         "likes",
         takes="taste",
     ),
     rule(
-        r"\b(?:into|fan|fond|passionate|obsessed|keen|addicted|crazy)\b",
+        "into fan fond passionate obsessed keen addicted crazy",
         r"<S><BE><ADV>(?: (?:a|such a))?(?: (?:big|huge|massive|lifelong|real|avid|bit|little|"
         r"really|very|super|so|pretty))* (?:into|fan of|fond of|passionate about|obsessed "
         r"with|keen on|addicted to|crazy about) <PHRASE>",
@@ -60,7 +60,7 @@ RULES = (
         takes="taste",
     ),
     rule(
-        r"\binterested in\b",
+        "interested",
         r"<S><BE><ADV>(?: (?:very|really|also|particularly|so|super))* interested in "
         r"(?P<o>(?!learning|hearing|knowing|finding|trying|exploring|seeing|getting|how|what|"
         r"more|any|looking|checking|buying|using|making)[\w'&/.-]+(?: [\w'&/.-]+){0,6}?)"
@@ -69,28 +69,28 @@ RULES = (
         takes="taste",
     ),
     rule(
-        r"\bprefer|prefers\b",
+        "prefer prefers",
         r"<S><ADV> prefers?<ADV> (?P<o>[\w'&/-]+(?: [\w'&/-]+){0,9}?)(?=<MARK>| (?:because|"
         r"since|so|but|and|due|when|if|as|which|i)\b|$)",
         "prefers",
         takes="taste",
     ),
     rule(
-        r"\b(?:hate|hates|dislike|dislikes|stand|detest|detests|loathe|bear)\b",
+        "hate hates dislike dislikes stand detest detests loathe bear",
         r"<S><ADV> (?:hate|hates|dislike|dislikes|can't stand|cannot stand|cant stand|can't "
         r"bear|detest|detests|loathe|loathes|despise)<ADV> <PHRASE>",
         "dislikes",
         takes="taste",
     ),
     rule(
-        r"\b(?:don't|dont|doesn't|doesnt|not|never)\b",
+        "don dont doesn doesnt not never",
         r"<S><ADV> (?:don't|dont|do not|doesn't|doesnt|does not|never)<ADV> (?:really |"
         r"actually |even |ever )*(?:like|enjoy|care for|eat|drink) <PHRASE>",
         "does not like",
         takes="taste",
     ),
     rule(
-        r"\bnot\b",
+        "not",
         r"<S>(?:'m| am|'s| is)<ADV> not (?:a|much of a|really a)(?: big| huge)? (?:fan of|"
         r"into|keen on|fond of) <PHRASE>",
         "does not like",

@@ -6,12 +6,13 @@ from mnemos.facts.rule import rule
 from mnemos.facts.vocabulary import PETS
 
 _PET = "|".join(word.replace("_", " ") for word in PETS)
+_PET_WORDS = " ".join(f"{word} {word}s" for word in _PET.replace("|", " ").split())
 _MANY_PETS = rf"(?:{_PET})(?:s|es)?"
 _ADJ = r"(?:[\w-]+ ){0,3}?"
 
 RULES = (
     rule(
-        rf"\b(?:{_PET})s?\b",
+        _PET_WORDS,
         rf"<S>(?:<GOT><ADV>|<HAVE><ADV> (?:adopted|got|rescued|bought|welcomed))<ADV> "
         rf"(?P<o>(?:an?|two|three|four|five|\d+|my|our|the|this) {_ADJ}{_MANY_PETS},? (?:named|"
         rf"called|whose name is) (?-i:[A-ZÀ-Þ][\w'-]+(?:(?:,| and|, and) [A-ZÀ-Þ][\w'-]+)*))",
@@ -20,13 +21,13 @@ RULES = (
         when="since",
     ),
     rule(
-        rf"\b(?:{_PET})s?\b",
+        _PET_WORDS,
         rf"\bmy (?P<what>{_PET})(?:'s name is| is (?:called|named)) <NAME>",
         "has a {what} called",
         takes="name",
     ),
     rule(
-        rf"\b(?:{_PET})s?\b",
+        _PET_WORDS,
         rf"\b(?:my|our) (?:new |little |old |rescue |pet )?(?P<what>{_PET}),? "
         rf"(?P<o>(?-i:[A-ZÀ-Þ][a-zà-ÿ]+))(?=[,.;!]|'s| (?:is|was|has|and|who|loves|likes|to|on|"
         rf"in|at|for|with|every|out|just|had|keeps|does)\b|$)",
@@ -34,7 +35,7 @@ RULES = (
         takes="name",
     ),
     rule(
-        rf"\b(?:{_PET})s?\b",
+        _PET_WORDS,
         rf"<S>(?:<GOT>|<HAVE><ADV> (?:adopted|rescued|got))<ADV> (?P<o>(?:an?|two|three|four|"
         rf"five) (?:(?:pet|rescue|new|little|small|big|old|black|white|orange|ginger|grey|gray|"
         rf"brown|golden|german|border|great|french|siamese|persian|tabby|\d+[- ]year[- ]old) "
@@ -45,13 +46,13 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\bown|owns|drive|drives\b",
+        "own owns drive drives",
         r"<S><ADV> (?:own|owns|drive|drives) (?P<o>(?:an? |my |our )[\w' -]+?)<END>",
         "owns",
         takes="thing",
     ),
     rule(
-        r"\b(?:bought|purchased|ordered|got myself)\b",
+        "bought purchased ordered myself",
         r"(?:<S><HAVE><ADV>|<SO>) ?(?:bought|purchased|ordered|got myself)(?: myself| "
         r"ourselves)? (?P<o>(?:an? |some |my |our |two |three |the |\d+ )(?:new |used |"
         r"second[- ]hand |brand[- ]new |own )*[\w&'/.-]+(?: [\w&'/.-]+){0,5}?)<END>",
@@ -60,7 +61,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\bsold\b",
+        "sold",
         r"(?:<S><HAVE><ADV>|<SO>) ?sold (?P<o>(?:my|our) (?:old )?[\w&'-]+(?: [\w&'-]+){0,3}?)"
         r"<END>",
         "no longer owns",
@@ -70,7 +71,7 @@ RULES = (
         negated=True,
     ),
     rule(
-        r"\b(?:stolen|broke|broken)\b",
+        "stolen broke broken",
         r"\b(?P<s>my) (?P<o>(?:new |old )?[\w'-]+(?: [\w'-]+)?) (?:was|got|has been|'s been) "
         r"stolen<ADV>",
         "has lost",
@@ -79,7 +80,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\bplay|plays|playing\b",
+        "play plays playing",
         r"<S><ADV> (?:play|plays|'ve been playing|have been playing) (?P<o>(?:the "
         r")?(?:acoustic |electric |bass |classical )?(?:guitar|piano|violin|cello|drums|flute|"
         r"clarinet|saxophone|sax|ukulele|harp|trumpet|bass|keyboard|banjo|viola|trombone|"
@@ -88,7 +89,7 @@ RULES = (
         takes="any",
     ),
     rule(
-        r"\bspeak|speaks|fluent\b",
+        "speak speaks fluent",
         r"<S><ADV>(?: speaks?|<BE><ADV> fluent in) (?:fluent |some |a little |a bit of "
         r")?(?P<o>(?-i:[A-Z][a-z]+(?:,? (?:and )?[A-Z][a-z]+)*))(?=<MARK>| (?:and|but|"
         r"fluently|at|with|well|because|so)\b)",

@@ -21,7 +21,7 @@ _ROLE = (
 
 RULES = (
     rule(
-        rf" {_ROLE} ",
+        "lead manager director engineer officer analyst assistant teacher nurse developer designer head coordinator",
         rf"^(?P<o>[\w ]{{3,40}}? {_ROLE} (?:at|for|with) (?:the )?<PROPER>)",
         "works as",
         takes="any",
@@ -29,7 +29,7 @@ RULES = (
         after=r"\b(?:got (?:the|a|that) (?:new )?(?:job|post|role)|new job|hired)\b",
     ),
     rule(
-        r"\bfor a living\b",
+        "living",
         r"<I><ADV> (?P<verb>make|write|teach|fix|build|sell|design|drive|paint|cook|clean|"
         r"train|draw|code|edit|translate|repair)"
         r" (?P<o>[\w' -]+?) for a living\b",
@@ -37,7 +37,7 @@ RULES = (
         "{s} {verbs} {o} for a living",
     ),
     rule(
-        r"\bwork(?:s|ing|ed)?\b",
+        "work works working worked",
         rf"<S><ADV>(?: works?|<BE><ADV> working|'ve been working| have been working| has been "
         rf"working){_AS}(?: as [\w' -]+?)?<ADV> (?:at|for) <PLACE>",
         "works at",
@@ -46,7 +46,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\bwork(?:s|ing)?\b",
+        "work works working",
         rf"<S><ADV>(?: works?|<BE><ADV> working|'ve been working| have been working){_AS}<ADV> "
         rf"as (?P<o>(?:an? |the )?(?:[\w'-]+ ){{0,3}}?(?P<job>[\w-]+))(?= (?:at|for|in|with|on|"
         rf"and|from|to|who)\b|<MARK>)",
@@ -56,7 +56,7 @@ RULES = (
         check=_work,
     ),
     rule(
-        r"(?:\bam|m|\bis|'s|\bare) (?:\w+ly )?(?:an?|the) ",
+        "am 'm im m is 's are 're",
         r"<S><BE><ADV> (?P<o>an? (?:[\w'-]+ ){0,3}?(?P<job>[\w-]+))(?= (?:at|for|in|by|with|"
         r"from|based|specializing|specialising|who|and|but|so|working|living)\b|<MARK>)",
         "works as",
@@ -65,7 +65,7 @@ RULES = (
         check=_work,
     ),
     rule(
-        r"\b(?:started|hired)\b",
+        "started hired",
         r"<S><HAVE><ADV> (?:started (?:working )?at|started (?:my|a|her|his) (?:new )?(?:job|"
         r"role|position) (?:at|with)|got hired (?:by|at)|(?:was|were) hired (?:by|at)) <PLACE>",
         "works at",
@@ -75,7 +75,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\bjob|position|role|offer\b",
+        "job position role offer",
         r"<S><HAVE><ADV> (?:got|landed|accepted|took|taken|start(?:ed)?)<ADV> (?:a|an|the|my|"
         r"this)(?: new| great| job)* (?:job|position|role|post|offer)(?: offer)? (?:at|with|"
         r"from) <PLACE>",
@@ -86,7 +86,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\bjob|position|role\b",
+        "job position role",
         r"<S><HAVE><ADV> (?:got|landed|accepted|took|taken|start(?:ed)?)<ADV> (?:a|an|the|my)"
         r"(?: new| great)* (?:job|position|role|post) as (?P<o>(?:an? |the )?(?:[\w'-]+ "
         r"){0,3}?(?P<job>[\w-]+))(?= (?:at|for|in|with|on|and|from|to)\b|<MARK>)",
@@ -97,7 +97,7 @@ RULES = (
         check=_work,
     ),
     rule(
-        r"\bpromoted|promotion\b",
+        "promoted promotion",
         r"<S><HAVE><ADV> (?:was|got|been|were)<ADV> promoted to <PHRASE>",
         "works as",
         "{s} was promoted to {o}",
@@ -105,7 +105,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\b(?:quit|left|leave|lost|resigned|fired|laid off)\b",
+        "quit left leave lost resigned fired laid",
         r"(?:<S><HAVE><ADV>|<SO>) ?(?:quit|left|lost|resigned from)(?: my| the| his| her)? "
         r"(?:(?:old|day|full[- ]time|part[- ]time) )?(?:job|position|role|post) as "
         r"(?P<o>(?:an? |the )?(?:[\w'-]+ ){0,3}?(?P<job>[\w-]+))(?= (?:at|for|in|with|on|and|"
@@ -117,7 +117,7 @@ RULES = (
         check=_work,
     ),
     rule(
-        r"\b(?:quit|left|lost|resigned|fired|laid off|let go)\b",
+        "quit left lost resigned fired laid let",
         r"(?:<S><HAVE><ADV>|<SO>) ?(?:(?:quit|left|lost) (?:my |the |his |her )?(?:old |day "
         r")?(?:job|position|role)(?: at| with)|resigned from|(?:was|were|got|been) (?:fired|"
         r"laid off|let go) (?:from|by)|no longer works? (?:at|for)|stopped working (?:at|for))"
@@ -128,7 +128,7 @@ RULES = (
         negated=True,
     ),
     rule(
-        r"\b(?:quit|lost)\b",
+        "quit lost",
         rf"(?:<S><HAVE><ADV>|<SO>) ?lost (?:my|his|her) (?:old |day )?(?P<o>job){_ORG_END}",
         "lost",
         "{s} lost their job",
@@ -136,7 +136,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\b(?:quit)\b",
+        "quit",
         rf"<S><HAVE><ADV> quit (?:my|his|her) (?:old |day )?(?P<o>job){_ORG_END}",
         "quit",
         "{s} quit their job",
@@ -144,7 +144,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\bretired\b",
+        "retired",
         r"<S>(?: have| has|'ve)?<ADV> (?P<o>retired)(?= (?:in|last|this|from|after|at|\d)\b|"
         r"[.,;!])",
         "is retired",
@@ -153,7 +153,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\b(?:stud(?:y|ying|ies|ied)|major(?:ing|s|ed)?)\b",
+        "study studying studies studied major majoring majors",
         r"<S><ADV>(?: study| studies|<BE><ADV> (?:studying|majoring in)| major in| majors in) "
         r"(?P<o>[\w&' -]+?)(?= (?:at|in|for|and|with|but|so|to|right|because|from|on)\b|"
         r"<MARK>)",
@@ -161,7 +161,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\bstud(?:y|ying|ies)|go|goes\b",
+        "study studying studies go goes",
         r"<S><ADV>(?: study| studies|<BE><ADV> studying| go| goes)(?: [\w&' -]{2,40}?)? (?:at|"
         r"to) (?P<o>(?-i:[A-Z])[\w&' -]*?(?:University|College|School|Academy|Institute|"
         r"Polytechnic)(?: of (?-i:[A-Z])\w+)?)",
@@ -170,7 +170,7 @@ RULES = (
         when="since",
     ),
     rule(
-        r"\b(?:graduated)\b",
+        "graduated",
         r"<S><HAVE><ADV> (?:just )?graduated from (?P<o>(?-i:[A-Z])[\w'&-]*(?: (?:of|at|the|"
         r"in|(?-i:[A-Z][\w'&-]*)))*)",
         "graduated from",
@@ -178,7 +178,7 @@ RULES = (
         when="at",
     ),
     rule(
-        r"\b(?:degree|master's|masters|bachelor's|phd|mba|diploma)\b",
+        "degree master masters bachelor phd mba diploma",
         r"<S><ADV>(?: have| has|'ve got|<BE><ADV> (?:doing|pursuing|finishing)| (?:graduated|"
         r"finished) with| (?:got|earned|completed|received)) (?P<o>(?:an? |my |the "
         r")?(?:(?:master's|masters|bachelor's|bachelors|doctoral|doctorate|phd|mba|diploma|"
@@ -189,7 +189,7 @@ RULES = (
         when="none",
     ),
     rule(
-        r"\b(?:earn|earns|make|makes|salary)\b",
+        "earn earns make makes salary",
         r"<S><ADV>(?: earns?| makes?) (?:about |around |roughly |approximately "
         r")?(?P<o>(?:[£$€¥]\s?\d[\d,.]*\s?k?|\d[\d,.]*k|\d{2,3},\d{3})(?: (?:a|per|an) "
         r"(?:year|month|week|hour|day)| annually| monthly)?)",

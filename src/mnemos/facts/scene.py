@@ -39,7 +39,7 @@ class Scene:
 
     def meet(self, sentence: str) -> list[tuple[str, str]]:
         """Note who is introduced in a sentence; returns (name, kinship) pairs."""
-        met = []
+        met: list[tuple[str, str]] = []
         for person in self.known:
             if person in sentence and re.search(rf"\b{re.escape(person)}\b", sentence):
                 self._mention(person)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from mnemos.recall.marks import unmarked
+
 LONGEST = 20_000
 """Characters of a text that are read."""
 LONGEST_SENTENCE = 600
@@ -49,7 +51,6 @@ _asks = re.compile(
     r"i was wondering|i'm wondering|im wondering|wondering|curious)\b",
     re.IGNORECASE,
 )
-_bullet = re.compile(r"^(?:[-*•●–]|\(?\d{1,3}[.)]|\(?[a-zA-Z]\))\s+")
 _spaces = re.compile(r"\s+")
 
 
@@ -76,7 +77,7 @@ def sentences(text: str) -> list[Sentence]:
 
 def _sentence(text: str, start: int, end: int) -> Sentence | None:
     said = _spaces.sub(" ", text[start:end].replace("’", "'").replace("‘", "'")).strip()
-    said = _calm(_bullet.sub("", said))
+    said = _calm(unmarked(said))
     if "?" in said:
         said = _before_question(said)
     if len(said) < 4 or len(said) > LONGEST_SENTENCE or not any(c.isalpha() for c in said):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mnemos.recall.analyze import hash_words
+from mnemos.recall.marks import unmarked
 from mnemos.recall.words import fold
 
 LONGEST_OBJECT = 8
@@ -21,7 +22,6 @@ LONGEST = 40
 """Words of a statement that is looked at; a longer one holds more than a single matter."""
 
 _word = re.compile(r"[^\W_]+(?:[.'’&/-][^\W_]+)*")
-_marker = re.compile(r"^\s*(?:\(?\d{1,6}[.):]\s+|[-*•]\s+)")
 _never = re.compile(r"n['’]t$")
 
 COPULAS = frozenset(
@@ -53,7 +53,7 @@ class Statement:
     @classmethod
     def read(cls, text: str) -> Statement:
         """Read a sentence; a number or bullet in front of it is not part of it."""
-        found = _word.findall(_marker.sub("", text))
+        found = _word.findall(unmarked(text))
         kept: list[str] = []
         negated = False
         for word in found[: LONGEST + 1]:
