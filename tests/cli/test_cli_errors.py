@@ -19,6 +19,8 @@ LINES = {
     "update": ["update", "x", "y"],
     "delete": ["delete", "x"],
     "history": ["history", "x"],
+    "why": ["why", "x"],
+    "admit": ["admit", "x"],
     "export": ["export", "out.jsonl"],
     "backup": ["backup", "copy.db"],
     "check": ["check"],

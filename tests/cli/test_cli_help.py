@@ -18,6 +18,8 @@ ASKED = (
     *("profile", "timeline"),
     *("facts", "undo", "feedback", "bench update"),
     *("costs", "jobs"),
+    *("why", "admit"),
+    *("forget", "budget", "pin", "unpin", "expire", "bench forget"),
 )
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_commands import COMMANDS
+from cli_commands import COMMANDS, Run
 
 from mnemos import Memory
 
@@ -41,9 +41,38 @@ LINES: dict[str, tuple[list[str], set[str]]] = {
     "backup": (["backup", "copy.db"], {"path", "bytes"}),
     "check": (["check"], {"problems"}),
     "reindex": (["reindex"], {"memories"}),
-    "maintain": (["maintain"], {"done", "failed", "expired", "waiting", "purge", "read"}),
+    "maintain": (["maintain"], {"done", "failed", "expired", "waiting", "purge", "read", "forgotten"}),
     "costs": (["costs"], {"calls", "prompt_tokens", "completion_tokens", "cost", "lines"}),
     "jobs": (["jobs"], {"queued", "dead", "retried"}),
+    "why": (["why", "ID"], {"kept", "reason"}),
+    "admit": (["admit", "ID"], {"admitted"}),
+    "forget": (["forget", "--count", "1", "--user", "ana", "--dry-run"], {"dry_run", "steps"}),
+    "budget": (["budget", "--count", "9", "--user", "ana"], {"budgets"}),
+    "pin": (["pin", "ID"], {"memories"}),
+    "unpin": (["unpin", "ID"], {"memories"}),
+    "expire": (["expire", "ID", "--at", "2100-01-01T00:00:00Z"], {"memories"}),
+    "bench forget": (
+        ["bench", "forget", "questions.json"],
+        {"format", "seed", "files", "versions", "machine", "questions", "recalls", "tables"},
+    ),
+    "facts": (["facts", "--user", "ana"], {"total", "offset", "more", "facts"}),
+    "undo": (["undo", "DECISION"], {"undone", "memories"}),
+    "feedback": (["feedback", "who is vegan?", "--user", "ana", "--used", "ID"], {"factors"}),
+    "bench update": (
+        ["bench", "update", "questions.json"],
+        {
+            "format",
+            "seed",
+            "files",
+            "versions",
+            "machine",
+            "systems",
+            "fact_fields",
+            "turn_fields",
+            "questions",
+            "tables",
+        },
+    ),
     "stats": (
         ["stats"],
         {
@@ -70,9 +99,13 @@ def test_every_command_is_tried() -> None:
 
 
 @pytest.mark.parametrize("words", LINES)
-def test_answers_are_one_document_with_known_fields(words: str, answer: Answer, rita: str) -> None:
+def test_answers_are_one_document_with_known_fields(words: str, answer: Answer, rita: str, run: Run) -> None:
     line, fields = LINES[words]
-    assert answer(*[rita if word == "ID" else word for word in line]).keys() == fields
+    known = {"ID": rita}
+    if "DECISION" in line:
+        run("add", "Lusa was founded by Rita.", "Lusa was founded by Rui.")
+        known["DECISION"] = run("facts", "Lusa", "--decisions").stdout.split()[0]
+    assert answer(*[known.get(word, word) for word in line]).keys() == fields
 
 
 def test_a_hit_holds_the_whole_memory(answer: Answer, folder: Path) -> None:

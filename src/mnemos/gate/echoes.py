@@ -15,6 +15,8 @@ from mnemos.records import Memory
 
 RECENT = timedelta(days=1)
 """Since when a memory must have been recalled for its words to count as an echo of it."""
+_NOTED = timedelta(minutes=1)
+"""Uses are noted with the next write, which may be that of the echo itself."""
 
 
 class Echo:
@@ -38,7 +40,7 @@ def _is_other(new: Memory, old: Memory) -> bool:
 
 def _recalled(new: Memory, earlier: Near) -> bool:
     used, heard = earlier.memory.last_used_at, new.created_at
-    return used is not None and heard is not None and timedelta(0) <= heard - used <= RECENT
+    return used is not None and heard is not None and -_NOTED <= heard - used <= RECENT
 
 
 def _same(arrival: Arrival, earlier: Near) -> bool:

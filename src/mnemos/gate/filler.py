@@ -10,8 +10,8 @@ import re
 
 from mnemos.gate.policy import Arrival, Verdict
 
-MOST = 16
-"""Words of the longest text that is looked at."""
+LONGEST = 120
+"""Characters of the longest text that can be filler."""
 
 _ALWAYS = (
     "h(?:i+|ello+|ey+|iya|owdy)|yo|greetings|good (?:morning|afternoon|evening|night|day)|morning|hi there|"
@@ -59,7 +59,7 @@ class Filler:
     def judge(self, arrival: Arrival) -> Verdict | None:
         """Filler, where nothing but filler phrases and names of those who talk are in it."""
         memory = arrival.memory
-        if memory.kind != "turn" or len(arrival.words) > MOST or len(memory.text) > 200:
+        if memory.kind != "turn" or len(memory.text) > LONGEST:
             return None
         people = {memory.speaker, *(said.speaker for said in arrival.before)} - {None}
         asked = bool(arrival.before) and is_question(arrival.before[0].text)
@@ -68,6 +68,8 @@ class Filler:
 
 def is_filler(text: str, *, asked: bool = False, people: object = ()) -> bool:
     """Whether a text is filler: beside `people` who are addressed; `asked` says that a question came before it."""
+    if len(text) > LONGEST:
+        return False
     plain = _BREAK.sub(" ", _APOSTROPHE.sub("", text.casefold())).strip()
     if isinstance(people, str) or not plain:
         return not plain and bool(text.strip()) and not asked

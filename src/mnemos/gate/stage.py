@@ -114,6 +114,8 @@ def settle(batch: Batch, stored: Stored, verdict: Verdict | None, policy: str, a
         return
     detail = {"novelty": round(arrival.novelty, 3), **verdict.detail}
     known = any(one.op in (REST, REPEAT) and one.other == verdict.other for one in made_about(batch, stored.num))
+    if verdict.rests and known and stored.memory.resting == verdict.why:
+        return
     if verdict.rests:
         batch.rest(stored.num, verdict.why, policy, verdict.other, detail)
     elif not known:
