@@ -50,6 +50,9 @@ def fill(memory: Mnemos, begin: datetime) -> None:
     memory.link(fact.id, turns[0].id, "from")
     memory.put("settings", {"language": "pt", "units": ["metric"]}, namespace=("org", "team"))
     memory.add("The team meets on Mondays.", namespace=("org", "team"), kind="document")
+    memory.add("I live in Braga now.", user_id="ana", name="Ana", happened_at=begin + timedelta(days=40))
+    memory.add("Thanks!", user_id="ana", name="Ana", happened_at=begin + timedelta(days=40, minutes=1))
+    memory.maintain()
     memory._store.record_uses({turns[0].id: 2}, 1_770_000_000_000_000)
 
 

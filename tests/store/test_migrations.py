@@ -47,6 +47,8 @@ def test_a_released_store_opens_and_answers(path: Path, release: Path) -> None:
             texts = [hit.memory.text for hit in memory.search(question, user_id="ana", kinds=["turn", "note"])]
             assert answer in texts[:2]
         memory.add("Added by a later release.", user_id="ana")
+        assert memory.maintain().waiting == 0
+        assert any("vegan" in fact.text for fact in memory.facts(user_id="ana"))
         assert memory.reindex() > 10
         assert memory.check() == []
 
