@@ -19,11 +19,11 @@ sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "src")]
 from plot import log_plot  # noqa: E402
 from tables import comparison, curve, own_table  # noqa: E402
 
-from mnemos.bench import report, update_report  # noqa: E402
+from mnemos.bench import boundaries, report, update_report  # noqa: E402
 from mnemos.bench.recall import Run  # noqa: E402
 from mnemos.bench.table import Table  # noqa: E402
 
-DOCUMENTS = ("README.md", "docs/benchmarks.md", "docs/update.md")
+DOCUMENTS = ("README.md", "docs/benchmarks.md", "docs/update.md", "docs/levels.md")
 LEFT_OUT = ("static", "BM25+static", "95% interval")
 """Columns that the README has no room for."""
 PLOT = "docs/search-time.svg"
@@ -120,6 +120,12 @@ def update() -> str:
     return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in update_report.tables(run))
 
 
+def episodes() -> str:
+    """Where episodes end, against the boundaries of sessions."""
+    found = boundaries.table([boundaries.Cutting(**cutting) for cutting in raw("episodes")["cuttings"]])
+    return f"{found.title}:\n\n{found.markdown()}"
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "recall": lambda: _main(recall()).markdown(),
     "fit": fit,
@@ -133,6 +139,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "speed-made-with": lambda: made_with("speed"),
     "measured": measured,
     "update": update,
+    "episodes": episodes,
     "update-made-with": lambda: made_with("update"),
 }
 
