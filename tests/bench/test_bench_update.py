@@ -14,6 +14,7 @@ from mnemos.bench import update, update_report
 from mnemos.cli import main
 from mnemos.errors import InvalidInput
 
+DEV = Path(__file__).resolve().parents[3] / "shared" / "data" / "factconsolidation-dev.json"
 TOWNS = ("Velha", "Nova", "Alta")
 FACTS = [
     *(f"The capital of Maresia is {town}." for town in TOWNS),
@@ -104,3 +105,16 @@ def test_it_runs_on_the_command_line(files: list[Path], tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert json.loads(done.stdout)["tables"][0]["rows"][0][:2] == ["tiny_sh", "3"]
     assert saved.is_file()
+
+
+@pytest.mark.skipif(not DEV.is_file(), reason="the development data are not here")
+def test_on_published_facts_what_is_current_comes_first(tmp_path: Path) -> None:
+    short = [one for one in json.loads(DEV.read_bytes()) if one["hops"] == "single"][:1]
+    path = tmp_path / "short.json"
+    path.write_text(json.dumps(short), encoding="utf-8")
+    answers = update.run([path]).facts
+    for system in ("Mnemos", "Mnemos, derived"):
+        scores = [one.scores[system] for one in answers]
+        outdated = [score[1] for score in scores if score[1] is not None]
+        assert sum(score[0] for score in scores) >= 0.9 * len(scores)
+        assert sum(outdated) <= 0.05 * len(outdated)

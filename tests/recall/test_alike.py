@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mnemos.recall.alike import Statement, alike
+from mnemos.recall.alike import LONGEST_OBJECT, Statement, alike
 
 ONE_MATTER = (
     ("The capital of Peru is Lima.", "The capital of Peru is Cusco."),
@@ -84,3 +86,29 @@ def test_what_is_long_holds_more_than_one_matter() -> None:
 )
 def test_a_personal_statement_speaks_of_who_says_it(text: str, personal: bool) -> None:
     assert Statement.read(text).personal is personal
+
+
+NAMES = st.sampled_from(("Rita", "Paulo Reis", "the harbour of Velha", "Lusa Inc.", "My dog", "Ana's sister"))
+RELATIONS = st.sampled_from(("works at", "was born in", "is married to", "lives in the city of", "was founded by"))
+OBJECTS = st.lists(
+    st.text("abcdefghijklmnopqrstuvwxyz", min_size=3, max_size=8).map(str.title), min_size=1, max_size=LONGEST_OBJECT
+).map(" ".join)
+
+
+@given(NAMES, RELATIONS, OBJECTS, OBJECTS)
+def test_any_two_objects_of_one_subject_and_relation_are_alike(who: str, what: str, one: str, two: str) -> None:
+    first, second = f"{who} {what} {one}.", f"{who} {what} {two}."
+    assert alike(first, second) == alike(second, first)
+    if not set(one.lower().split()) & set(two.lower().split()):
+        assert alike(first, second)
+
+
+@given(NAMES, NAMES, RELATIONS, RELATIONS, OBJECTS, OBJECTS)
+def test_another_subject_or_relation_is_another_matter(a: str, b: str, c: str, d: str, one: str, two: str) -> None:
+    if (a, c) != (b, d):
+        assert not alike(f"{a} {c} {one}", f"{b} {d} {two}")
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_nothing_that_can_be_written_breaks_it(one: str, two: str) -> None:
+    assert alike(one, two) == alike(two, one)

@@ -155,7 +155,7 @@ def _relates(said: Statement, front: int, numeric: bool) -> bool:
     word = before[last]
     if word in PREPOSITIONS:
         if before[0] in _articles | _owners:
-            return last > 2 and (word != "of" or any(one in COPULAS for one in before))
+            return last > 2 and (word != "of" or any(one in COPULAS | PREPOSITIONS - {"of"} for one in before))
         return last >= 1
     if word in COPULAS:
         named = any(one in ("of", "where", "that", "who") or one in _owners for one in before[:last])
