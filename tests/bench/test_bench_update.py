@@ -22,7 +22,7 @@ FACTS = [
     "Lusa was founded by Rita.",
     "Lusa was founded by Paulo.",
 ]
-SETS = [
+SETS: list[dict[str, Any]] = [
     {"id": "tiny_sh", "hops": "single", "facts": FACTS, "questions": [
         {"text": "What is the capital of Maresia?", "answers": ["Alta"]},
         {"text": "What is the capital of Brumosa?", "answers": ["Baixa"]},
@@ -72,7 +72,7 @@ def test_of_conversations_the_questions_about_change_count(run: update.Run) -> N
 
 
 def test_the_current_fact_and_the_outdated_ones_are_told_by_the_answer() -> None:
-    current, outdated = update.matter(SETS[0]["questions"][0], FACTS)  # type: ignore[index]
+    current, outdated = update.matter(SETS[0]["questions"][0], FACTS)
     assert current == FACTS[2]
     assert outdated == FACTS[:2]
     assert update.matter({"text": "Who founded Lusa?", "answers": ["Nobody"]}, FACTS) == (None, [])
@@ -110,6 +110,7 @@ def test_it_runs_on_the_command_line(files: list[Path], tmp_path: Path) -> None:
 @pytest.mark.skipif(not DEV.is_file(), reason="the development data are not here")
 def test_on_published_facts_what_is_current_comes_first(tmp_path: Path) -> None:
     short = [one for one in json.loads(DEV.read_bytes()) if one["hops"] == "single"][:1]
+    short[0]["questions"] = short[0]["questions"][:50]
     path = tmp_path / "short.json"
     path.write_text(json.dumps(short), encoding="utf-8")
     answers = update.run([path]).facts
