@@ -10,7 +10,7 @@ import click
 
 from mnemos.cli.command import Call, command, on_store
 from mnemos.cli.options import scoped
-from mnemos.cli.output import console, excerpt, tell, write_json
+from mnemos.cli.output import console, excerpt, write_json
 
 if TYPE_CHECKING:
     from mnemos.forget.budget import Forgotten
@@ -52,7 +52,7 @@ def _given(bytes_: int | None, kinds: tuple[str, ...], rest: dict[str, Any]) -> 
 
 @command(
     "forget",
-    "mnemos forget --count 3 --user ana --dry-run",
+    "mnemos forget --count 1 --user ana --dry-run",
     "mnemos forget --share 0.5 --user ana --json",
 )
 @scoped()
@@ -81,7 +81,7 @@ def forget(
     elif found:
         _show(found, dry_run=dry_run)
     else:
-        tell("mnemos: nothing has to go")
+        click.echo("nothing has to go")
 
 
 @command(
@@ -113,7 +113,7 @@ def budget(
         limit = next(f"{key} {value:g}" for key, value in held.to_terms().items() if value is not None)
         click.echo(f"{' / '.join(name)}: {limit}, by {held.policy}{', deleting in the end' if held.delete else ''}")
     if not budgets:
-        tell("mnemos: no namespace has a budget")
+        click.echo("no namespace has a budget")
 
 
 @command("pin", "mnemos pin $(mnemos list --user ana --limit 1 --ids)")

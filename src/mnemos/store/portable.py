@@ -85,7 +85,8 @@ def _derived(connection: sqlite3.Connection, spaces: Mapping[int, list[str]]) ->
 
 
 def _uses(connection: sqlite3.Connection, spaces: Mapping[int, list[str]]) -> Iterator[dict[str, Any]]:
-    query = f"SELECT id, namespace, {', '.join(USED)} FROM memories WHERE uses > 0 OR strength <> 1 OR ttl IS NOT NULL"
+    changed = "uses > 0 OR strength <> 1 OR expires_at IS NOT NULL"
+    query = f"SELECT id, namespace, {', '.join(USED)} FROM memories WHERE {changed}"
     for memory_id, namespace, *values in connection.execute(query):
         if namespace in spaces:
             yield {"type": "uses", "id": memory_id, **dict(zip(USED, values, strict=True))}
