@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 from mnemos.recall.when import OPEN_END, OPEN_START, TimeRange, read_dates, resolve_relative
@@ -52,7 +53,13 @@ def moments(sentence: str, happened_at: datetime | None) -> list[Moment]:
         if named or any(other.span[0] < time.span[1] and time.span[0] < other.span[1] for other in relative):
             found.append(time)
     found = [time for time in found if not sentence[: time.span[0]].rstrip().endswith("ago")]
-    return [_moment(time) for time in sorted(found, key=lambda time: time.span) if _bounded(time)]
+    kept = sorted(found, key=lambda time: time.span)
+    doubled = {
+        one.span
+        for one, two in pairwise(kept)
+        if two.span[0] <= one.span[1] + 2 and _plain_weekday.fullmatch(one.phrase.rpartition(" ")[2])
+    }
+    return [_moment(time) for time in kept if time.span not in doubled and _bounded(time)]
 
 
 def _bounded(time: TimeRange) -> bool:

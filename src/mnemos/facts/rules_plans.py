@@ -93,7 +93,7 @@ RULES = (
         r"(?P<o>[\w'&/.-]+(?: [\w'&/.-]+){1,9}?)(?=\s*<MARK>|\s+(?:and|but|because|so|which|"
         r"when|while|since|if|although|i|i'm|it's|next|this|tomorrow|tonight|in (?:january|"
         r"february|march|april|may|june|july|august|september|october|november|december|\d)|"
-        r"on|by|later|soon|as well|considering)\b)",
+        r"by|later|soon|as well|considering)\b)",
         "plans to",
         takes="phrase",
         when="at",
@@ -104,7 +104,7 @@ RULES = (
         r"(?P<o>[\w'&/.-]+(?: [\w'&/.-]+){1,9}?)(?=\s*<MARK>|\s+(?:and|but|because|so|which|"
         r"when|while|since|if|although|i|i'm|it's|next|this|tomorrow|tonight|in (?:january|"
         r"february|march|april|may|june|july|august|september|october|november|december|\d)|"
-        r"on|by|later|soon|as well|considering)\b)",
+        r"by|later|soon|as well|considering)\b)",
         "plans on",
         takes="phrase",
         when="at",

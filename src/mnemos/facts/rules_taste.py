@@ -19,7 +19,7 @@ RULES = (
         r"<I> always (?P<verb>want|take|choose|order|drink|use|wear|buy|pick|book|cook|carry|"
         r"bring) <PHRASE>",
         "always {verbs}",
-        takes="taste",
+        takes="phrase",
     ),
     rule(
         "favourite favorite fave fav",

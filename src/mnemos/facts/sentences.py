@@ -87,10 +87,8 @@ def _sentence(text: str, start: int, end: int) -> Sentence | None:
 
 def _calm(said: str) -> str:
     """What is shouted, in lower case."""
-    letters = [c for c in said if c.isalpha()]
-    if len(said.split()) > 2 and sum(c.isupper() for c in letters) > 0.6 * len(letters):
-        return said.lower()
-    return said
+    upper, lower = sum(map(str.isupper, said)), sum(map(str.islower, said))
+    return said.lower() if upper > 1.5 * lower and said.count(" ") > 1 else said
 
 
 def _before_question(said: str) -> str:

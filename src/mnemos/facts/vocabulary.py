@@ -125,7 +125,8 @@ NUMBER = (
     r"seventy|eighty|ninety|a hundred|a dozen)(?:-\w+)?\b"
 )
 STOP = (
-    r"and|but|because|cause|'cause|cuz|coz|so|which|that|who|when|whenever|while|where|since|as|if|unless|though|"
+    r"and|but|because|cause(?= (?:i|it|it's|i'm|we|he|she|they|you|my|the)\b)|'cause|cuz|"
+    r"coz|so|which|that|who|when|whenever|while|where|since|as|if|unless|though|"
     r"although|after|before|until|till|for|with|at|on|in|from|by|than|or|due|despite|during|lately|yesterday|today|"
     r"tomorrow|tonight|last|next|this|right|even|then|just|to|about|over|via|through|using|thanks|i|i'm|i've|it|it's|"
     r"is|are|was|were|will|would|can|could|has|have|had|not|too|also|anymore|now|considering|especially|instead|"
@@ -140,7 +141,8 @@ LONG_END = (
     r"can|could|even|also|really|just|want|need|hope|think|plan|try|always|never|been|got|"
     r"had|do|did|feel|don't|can't|"
     r"i'm|i've|it's|has|what|how|were|could|looking|hoping|thinking|considering|trying|wondering)\b|"
-    r"\s+and(?= [\w'-]+(?: [\w'-]+){4})|\s+(?:but|because|cause|'cause|cuz|so|which|who|when|whenever|while|"
+    r"\s+and(?= [\w'-]+(?: [\w'-]+){4})|\s+(?:but|because|cause(?= (?:i|it|it's|i'm|we|he|"
+    r"she|they|you|my|the)\b)|'cause|cuz|so|which|who|when|whenever|while|"
     r"where|since|if|unless|though|although|until|till|i|i'm|it's|even|then|lately|yesterday|today|tomorrow|tonight|"
     r"last|next|this|anymore|now|considering|especially|ago|too|these)\b)"
 )
