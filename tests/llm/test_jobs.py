@@ -158,6 +158,7 @@ def test_what_a_model_wrote_can_be_undone_for_good(
     before = len(server.asked("sentences"))
     memory.maintain()
     assert any(text in extractive for text in levels(memory))
+    assert not [level for level in levels(memory).values() if "written" in level.metadata]
     assert len(server.asked("sentences")) == before
 
 

@@ -263,7 +263,7 @@ def test_sentences_cite_what_bears_them_out() -> None:
         ]
     }
     written = write(Model(answer), "episode", TURNS)
-    assert written.text == "Ana's sister Rita is vegan. Ana moved to Porto."
+    assert written.text == "Ana's sister Rita is vegan.\nAna moved to Porto."
     assert written.sentences == [("Ana's sister Rita is vegan.", (1,)), ("Ana moved to Porto.", (2,))]
     assert (written.malformed.total(), written.unfounded.total()) == (1, 1)
 

@@ -44,7 +44,7 @@ A statement concerns only facts about the same subject. Two likes, two friends, 
 Where dates differ, the later one is the newer. Answer once for each statement."""
 
 WRITE = f"""\
-You write a short, sober text about what is in a memory: one paragraph of plain sentences.
+You write a short, sober text about what is in a memory: a few plain sentences.
 
 {_DATA}
 

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from mnemos.records import Memory
 from mnemos.store import asking, jobs, progress
 from mnemos.store.decisions import was_undone
+from mnemos.store.deriving import WRITTEN
 from mnemos.store.rows import Stored, fetch_num
 
 READ = "llm-extract"
@@ -24,8 +25,6 @@ TURNS = 20
 """Turns in one job."""
 WRITE = "write"
 """The decision to let a model's words stand for a level."""
-WRITTEN = "written"
-"""In a level's metadata: which model wrote its words, and which members each sentence cites."""
 
 
 def is_read(connection: sqlite3.Connection, derived: str) -> bool:

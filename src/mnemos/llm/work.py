@@ -20,7 +20,7 @@ from mnemos.llm.decide import decide
 from mnemos.llm.extract import Extraction, extract
 from mnemos.llm.lines import Line, lines_of
 from mnemos.llm.paying import Account
-from mnemos.llm.queueing import WRITE, WRITTEN, digest, is_read, is_written, queue_levels, queue_turns
+from mnemos.llm.queueing import WRITE, digest, is_read, is_written, queue_levels, queue_turns
 from mnemos.llm.remember import known_near, remember
 from mnemos.llm.write import Written, write
 from mnemos.passages import Index
@@ -28,6 +28,7 @@ from mnemos.stages import Batch, Stage
 from mnemos.store import asking, jobs, levels
 from mnemos.store.database import Database
 from mnemos.store.decisions import was_undone
+from mnemos.store.deriving import WRITTEN
 from mnemos.store.jobs import Job
 from mnemos.store.rows import Stored, fetch_num
 from mnemos.update.conflict import resolve

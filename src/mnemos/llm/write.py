@@ -24,8 +24,8 @@ class Written(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The sentences in one paragraph."""
-        return " ".join(text for text, _ in self.sentences)
+        """The sentences, a line each, as derivation without a model writes them."""
+        return "\n".join(text for text, _ in self.sentences)
 
 
 def write(ask: Ask, kind: str, members: Sequence[Line]) -> Written:

@@ -19,6 +19,9 @@ from mnemos.store.projection import replace_units
 from mnemos.store.rows import fetch, fetch_id
 from mnemos.store.touched import touch
 
+WRITTEN = "written"
+"""In metadata: who wrote the words, and what each line of them cites."""
+
 
 class Derivation(NamedTuple):
     """Something derived: what it says, from which memories, by which recipe, under which of the recipe's topics."""
@@ -86,10 +89,13 @@ def reword(
     now: int,
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Give a derived memory new words (and metadata), and show it; what is derived from it is derived again."""
+    """Give a derived memory new words (and metadata), and show it; what is derived from it is derived again.
+
+    What metadata says of the old words themselves, under `WRITTEN`, goes with them.
+    """
     connection.execute(
-        "UPDATE memories SET text = ?, metadata = coalesce(?, metadata), hidden = 0, updated_at = ?, "
-        "version = version + 1 WHERE num = ?",
+        f"UPDATE memories SET text = ?, metadata = coalesce(?, json_remove(metadata, '$.{WRITTEN}')), hidden = 0, "
+        "updated_at = ?, version = version + 1 WHERE num = ?",
         (text, None if metadata is None else dump_json(metadata, "metadata"), now, num),
     )
     speaker, happened_at = connection.execute(
