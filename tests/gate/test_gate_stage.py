@@ -189,15 +189,30 @@ def test_a_repeat_is_told_from_thousands_by_bounded_work(
     assert sum(m.resting is not None for m in memory.list(limit=2000)) <= 1
 
 
-def test_deleting_what_was_repeated_leaves_no_trace(memory: Mnemos, file: Path) -> None:
-    first, again = memory.add([SAID, SAID])
+def test_what_was_repeated_can_be_deleted(memory: Mnemos, file: Path) -> None:
+    first, again, third = memory.add([SAID, SAID, SAID])
     memory.maintain()
     memory.delete(first.id)
-    kept = memory.why_kept(again.id)
-    assert kept.repeats is None
     with closing(sqlite3.connect(file)) as raw:
         assert raw.execute("SELECT count(*) FROM sketches").fetchone() == (0,)
+    # what only repeated it is all that is left of it
+    assert ids(memory, "Rita vegan") == [again.id, third.id]
+    memory.maintain()
+    assert ids(memory, "Rita vegan") == [again.id]
+    assert memory.why_kept(third.id).repeats == again.id
     assert memory.check() == []
+
+
+def test_a_repeat_of_what_was_changed_comes_back(memory: Mnemos) -> None:
+    first, again = memory.add([SAID, SAID])
+    memory.maintain()
+    memory.update(first.id, text=SAID.replace("two", "three"))
+    memory.maintain()
+    assert set(ids(memory, "Rita vegan")) == {first.id, again.id}
+    assert memory.why_kept(again.id).why == "new"
+    memory.update(first.id, text=SAID)
+    memory.maintain()
+    assert memory.why_kept(first.id).indexed
 
 
 def test_unknown_ids(memory: Mnemos) -> None:

@@ -14,10 +14,10 @@ from mnemos.gate.echoes import Echo
 from mnemos.gate.filler import Filler
 from mnemos.gate.minhash import bands, shingles, similarity
 from mnemos.gate.policy import Arrival, Near, Policy, Verdict
-from mnemos.gate.repeats import NearRepeat
+from mnemos.gate.repeats import NearRepeat, core
 from mnemos.recall.words import split
 from mnemos.stages import Again, Batch, own
-from mnemos.store import decisions, sketches
+from mnemos.store import decisions, kept, sketches
 from mnemos.store.rows import Stored
 from mnemos.store.superseding import wake
 
@@ -73,6 +73,8 @@ class GateStage:
                     policy = one.name
                     break
         settle(batch, stored, verdict, policy, arrival)
+        if stored.memory.version > 1:
+            _reconsider(batch, read)
         # what rests is found through what it repeats
         sketches.write(batch.connection, namespace, stored.num, [] if verdict is not None and verdict.rests else found)
         held[stored.num] = read
@@ -129,10 +131,18 @@ def made_about(batch: Batch, num: int) -> list[decisions.Decision]:
     return decisions.about(batch.connection, num)
 
 
+def _reconsider(batch: Batch, changed: _Read) -> None:
+    """Let back what rests on account of a memory that says something else now."""
+    for decision, num in kept.resting_on(batch.connection, changed.stored.num):
+        other = _fetched(batch, num)
+        if other is not None and core(other.words) != core(changed.words):
+            kept.let_back(batch.connection, decision, num, batch.now)
+
+
 def _wake(batch: Batch, stored: Stored) -> None:
     for made in made_about(batch, stored.num):
         if made.op == REST and made.undone_at is None and made.detail.get("why") in REASONS:
-            decisions.mark_undone(batch.connection, made.id, batch.now)
+            decisions.release(batch.connection, made.id, batch.now)
     wake(batch.connection, stored.num)
     batch.touch([stored.num])
 
@@ -142,7 +152,11 @@ def is_admitted(batch: Batch, stored: Stored) -> bool:
     if stored.memory.pinned:
         return True
     made = made_about(batch, stored.num)
-    return any((one.op == ADMIT) == (one.undone_at is None) for one in made if one.op in (ADMIT, REST))
+    return any(
+        (one.op == ADMIT) == (one.undone_at is None)
+        for one in made
+        if one.op in (ADMIT, REST) and not one.detail.get("released")
+    )
 
 
 def beside(batch: Batch, stored: Stored) -> Arrival:

@@ -80,6 +80,12 @@ def mark_undone(connection: sqlite3.Connection, decision_id: str, now: int) -> N
     connection.execute("UPDATE decisions SET undone_at = ? WHERE id = ?", (now, decision_id))
 
 
+def release(connection: sqlite3.Connection, decision_id: str, now: int) -> None:
+    """Note that the ground of an automatic decision is gone; unlike one that was undone, it may be taken again."""
+    query = "UPDATE decisions SET undone_at = ?, detail = json_set(coalesce(detail, '{}'), '$.released', 1) WHERE id = ?"
+    connection.execute(query, (now, decision_id))
+
+
 def mark_standing(connection: sqlite3.Connection, decision_id: str) -> None:
     """Note that a decision holds again."""
     connection.execute("UPDATE decisions SET undone_at = NULL WHERE id = ?", (decision_id,))

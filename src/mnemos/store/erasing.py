@@ -17,7 +17,7 @@ from typing import Literal
 
 from mnemos.errors import NotFound
 from mnemos.records import LEVELS, Deletion
-from mnemos.store import jobs, log
+from mnemos.store import entities, jobs, kept, log, superseding
 from mnemos.store.database import BUSY_TIMEOUT_MS, Database
 from mnemos.store.freespace import is_dirty, slack
 from mnemos.store.meta import read_meta, write_meta
@@ -128,16 +128,23 @@ def erase_rows(connection: sqlite3.Connection, nums: Iterable[int], now: int) ->
     What was derived only from them goes too; what was derived also from others is hidden until it is derived again.
     """
     gone: list[str] = []
+    mentioned: set[int] = set()
     queue = list(dict.fromkeys(nums))
     while queue:
         batch, queue = queue, []
+        mentioned |= entities.mentioned_by(connection, batch)
         for num in batch:
             row = connection.execute("SELECT id, namespace, kind FROM memories WHERE num = ?", (num,)).fetchone()
             if row is None:
                 continue
             queue += _orphans(connection, num, now)
+            superseding.reopen_all(connection, num, now)
+            for decision, other in kept.resting_on(connection, num):
+                if other not in batch:
+                    kept.let_back(connection, decision, other, now)
             _erase_one(connection, num, row, now)
             gone.append(row[0])
+    entities.forget_unmentioned(connection, mentioned)
     if gone:
         # what an embedder said about the words of a batch may quote them
         connection.execute("UPDATE jobs SET error = NULL WHERE memory IS NULL")

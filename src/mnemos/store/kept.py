@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from mnemos.store import log
+from mnemos.store import decisions, jobs, log
+from mnemos.store.touched import touch
 
 
 def state(connection: sqlite3.Connection, num: int) -> tuple[bool, bool]:
@@ -31,3 +32,20 @@ def repeated_by(connection: sqlite3.Connection, num: int, limit: int = 100) -> t
         "AND d.op IN ('rest', 'repeat') AND d.policy = 'repeat' ORDER BY d.num LIMIT ?"
     )
     return tuple(memory_id for (memory_id,) in connection.execute(query, (num, limit)))
+
+
+def resting_on(connection: sqlite3.Connection, num: int) -> list[tuple[str, int]]:
+    """Decisions by which memories rest on account of one, and those memories."""
+    query = (
+        "SELECT d.id, d.memory FROM decisions d JOIN memories m ON m.num = d.memory WHERE d.other = ? "
+        "AND d.op = 'rest' AND d.undone_at IS NULL AND m.resting IN ('repeat', 'echo')"
+    )
+    return connection.execute(query, (num,)).fetchall()
+
+
+def let_back(connection: sqlite3.Connection, decision: str, num: int, now: int) -> None:
+    """Let a memory back into the index whose reason to rest is gone; the gate judges it again."""
+    decisions.release(connection, decision, now)
+    connection.execute("UPDATE memories SET resting = NULL WHERE num = ?", (num,))
+    jobs.enqueue(connection, jobs.DERIVE_LATE, num, now)
+    touch(connection, [num])
