@@ -11,7 +11,7 @@ import click
 
 from mnemos.cli.command import Call, command, on_store
 from mnemos.cli.options import scoped
-from mnemos.cli.output import console, progress_bar, tell, visible, write_json
+from mnemos.cli.output import console, progress_bar, visible, write_json
 
 if TYPE_CHECKING:
     from mnemos import Mnemos
@@ -59,7 +59,7 @@ def import_(call: Call, file: Path, scope: dict[str, Any], format_: str | None, 
 
     show_import(console(), report)
     if report.added and not stopped:
-        tell("mnemos profile and mnemos timeline say what was understood")
+        click.echo("mnemos profile and mnemos timeline show what was understood")
     if stopped is not None:
         raise stopped
 

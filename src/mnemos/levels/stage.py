@@ -72,8 +72,11 @@ def _extend(batch: Batch, namespace: int, session: str | None, new: Sequence[Sto
     topic = next((levels.topic_of(batch.connection, num) for num in found if num < 0), None)
     held = [turn for num in found for turn in (levels.members(batch.connection, num) if num < 0 else [num])]
     known = _fetched(batch, sorted(held))
-    nums = {stored.memory.id: stored.num for stored in (*known, *new)}
-    parts = list(episodes.divided([stored.memory for stored in (*known, *new)], len(known)))
+    # a turn that comes back into the index takes its place among those said later
+    found_turns = sorted([*known, *new], key=lambda stored: stored.num)
+    seen = len(known) if not known or known[-1].num < new[0].num else 0
+    nums = {stored.memory.id: stored.num for stored in found_turns}
+    parts = list(episodes.divided([stored.memory for stored in found_turns], seen))
     derivations = []
     for place, turns in enumerate(parts):
         is_open = place == len(parts) - 1

@@ -52,7 +52,7 @@ class LevelVerbs(Keeper):
         at = self._moment(read_optional_time(as_of, "as_of", self._zone))
         nums = self._store.namespaces_of(scope)
         with self._store.db.read() as connection:
-            facts = _facts(connection, nums)
+            facts = _facts(connection, nums, scope.agent_id)
             found = asking.main_subject(facts) if who is None else asking.named(who, facts)
             if found is None:
                 return Profile(who or "")
@@ -87,8 +87,9 @@ class LevelVerbs(Keeper):
         bounds = [read_optional_time(value, name, self._zone) for name, value in (("since", since), ("until", until))]
         nums = self._store.namespaces_of(scope)
         with self._store.db.read() as connection:
-            facts = _facts(connection, nums)
-            episodes = fetch(connection, levels.levels_in(connection, nums, levels.EPISODE, EPISODES)).values()
+            facts = _facts(connection, nums, scope.agent_id)
+            found_episodes = fetch(connection, levels.levels_in(connection, nums, levels.EPISODE, EPISODES))
+        episodes = [one for one in found_episodes.values() if scope.agent_id in (None, one.agent_id)]
         found = None if who is None else asking.named(who, facts)
         first, last = (from_micros(bound) for bound in bounds)
         return asking.timeline_of(found, facts, episodes, first, last)
@@ -97,7 +98,8 @@ class LevelVerbs(Keeper):
     atimeline = in_thread(timeline)
 
 
-def _facts(connection: Connection, namespaces: Sequence[int]) -> list[Memory]:
-    """The latest facts of namespaces, oldest first."""
+def _facts(connection: Connection, namespaces: Sequence[int], agent_id: str | None) -> list[Memory]:
+    """The latest facts of namespaces (of one agent, where one is named), oldest first."""
     rows = levels.facts_in(connection, namespaces, FACTS)
-    return list(fetch(connection, [row.num for row in rows]).values())
+    found = fetch(connection, [row.num for row in rows]).values()
+    return [fact for fact in found if agent_id in (None, fact.agent_id)]
