@@ -36,7 +36,20 @@ LAYERS = (
 """Lowest first. A module may import its own package, and whatever is lower; `""` is the package's public face."""
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 THIRD_PARTY = {
-    "numpy": ("embed", "store", "recall", "stages", "facts", "gate", "update", "levels", "forget", "llm", "bench"),
+    "numpy": (
+        "embed",
+        "store",
+        "recall",
+        "stages",
+        "entities",
+        "facts",
+        "gate",
+        "update",
+        "levels",
+        "forget",
+        "llm",
+        "bench",
+    ),
     "tokenizers": ("embed",),
     "Stemmer": ("recall", "bench"),
     "threadpoolctl": ("recall",),

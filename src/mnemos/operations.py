@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mnemos.entities.stage import EntityStage
 from mnemos.facts.stage import FactStage
 from mnemos.gate.stage import GateStage
 from mnemos.gate.weighing import SalienceStage
@@ -13,4 +14,4 @@ from mnemos.update.conflict import resolve
 
 def default_stages() -> tuple[Stage, ...]:
     """Gate, entities, facts, levels."""
-    return (GateStage(), SalienceStage(), AskedFacts(), FactStage(resolve), LevelStage())
+    return (GateStage(), SalienceStage(), EntityStage(), AskedFacts(), FactStage(resolve), LevelStage())

@@ -13,7 +13,7 @@ import numpy as np
 from mnemos.namespaces import namespace_from_key, namespace_key
 from mnemos.passages import Index, Indexed, Source
 from mnemos.records import Namespace
-from mnemos.store import log
+from mnemos.store import entities, log
 from mnemos.store.database import Database
 from mnemos.store.meta import active_embedder, bump_epoch, write_meta
 from mnemos.store.projection import MAX_PARTS, serving, write_units
@@ -68,6 +68,7 @@ class Checker:
             connection.execute("PRAGMA defer_foreign_keys = ON")
             _rebuild_namespaces(connection)
             rebuilt = _rebuild_memories(connection)
+            entities.sweep(connection)
             rebuild_links(connection)
             _rebuild_units(connection, index, now)
             write_meta(connection, "analyzer", analyzer)
@@ -261,15 +262,15 @@ def _check_units(connection: sqlite3.Connection, index: Index, vectors_can_be_ma
 
 
 def _check_loose(connection: sqlite3.Connection) -> Iterator[Problem]:
+    counts = dict(entities.loose(connection))
     for table, owner, key in (
         ("units", "memories", "num = u.unit >> 20"),
         ("vectors", "units", "unit = u.unit"),
         ("next_vectors", "units", "unit = u.unit"),
     ):
         query = f"SELECT count(*) FROM {table} u WHERE NOT EXISTS (SELECT 1 FROM {owner} WHERE {owner}.{key})"
-        (loose,) = connection.execute(query).fetchone()
-        if loose:
-            yield Problem(table, "", f"{loose} rows belong to no memory")
+        counts[table] = connection.execute(query).fetchone()[0]
+    yield from (Problem(table, "", f"{loose} rows belong to no memory") for table, loose in counts.items() if loose)
 
 
 def _close(stored: bytes, made: bytes) -> bool:
