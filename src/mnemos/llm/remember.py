@@ -17,9 +17,10 @@ from mnemos.stages import Again, Batch
 from mnemos.store import asking, superseding
 from mnemos.store import facts as table
 from mnemos.store.facts import Row
+from mnemos.store.forgetting import FORGOTTEN, SUMMARISED
 from mnemos.store.rows import Stored
 from mnemos.times import to_micros
-from mnemos.update.conflict import SUPERSEDED, supersede
+from mnemos.update.conflict import supersede
 
 RECIPE = "llm"
 """The recipe of facts that a language model read."""
@@ -92,7 +93,7 @@ def _close(batch: Batch, older: int, newer: int, policy: str) -> None:
     old, new = superseding.rival(batch.connection, older), superseding.rival(batch.connection, newer)
     if old is None or new is None or older == newer or old.invalid_at is not None:
         return
-    if old.age > new.age or new.trust < old.trust or batch.was_undone(older, SUPERSEDED, newer):
+    if old.age > new.age or new.trust < old.trust or batch.was_undone(older, superseding.SUPERSEDE, newer):
         return
     supersede(batch, old, new, new.heard_at if new.since is None else new.since, policy)
 
@@ -121,7 +122,8 @@ def _again(batch: Batch, stored: Stored, sources: Sequence[Stored]) -> str | Non
     unchanged = [
         source
         for source in sources
-        if source.memory.updated_at is not None
+        if source.memory.resting in {None, FORGOTTEN, SUMMARISED}
+        and source.memory.updated_at is not None
         and memory.updated_at is not None
         and source.memory.updated_at <= memory.updated_at
     ]

@@ -145,7 +145,7 @@ class LanguageWork:
                 return True
             if asking.turns_waiting(connection) or asking.members_waiting(connection, level.num):
                 return False
-            members = asking.shown(connection, levels.members(connection, level.num))
+            members = asking.shown(connection, levels.members(connection, level.num), faded=True)
         lines = _within(lines_of(members, "m"))
         if not lines:
             return True
@@ -192,7 +192,8 @@ def _unchanged(connection: sqlite3.Connection, job: Job, read: Sequence[Stored])
     row = connection.execute("SELECT payload FROM jobs WHERE num = ? AND state = 'queued'", (job.num,)).fetchone()
     if row is None or json.loads(row[0]) != job.payload:
         return False
-    now = {stored.num: stored.memory for stored in asking.shown(connection, [stored.num for stored in read])}
+    there = asking.shown(connection, [stored.num for stored in read], faded=job.kind == jobs.LLM_WRITE)
+    now = {stored.num: stored.memory for stored in there}
     return all(
         stored.num in now
         and now[stored.num].text == stored.memory.text

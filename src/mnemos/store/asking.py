@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from mnemos.records import LEVELS
 from mnemos.store import jobs
+from mnemos.store.forgetting import FORGOTTEN, SUMMARISED
 from mnemos.store.rows import Stored, fetch_num
 from mnemos.store.touched import last_tick, touched_since
 
@@ -17,9 +18,10 @@ RECENT = 50
 _SHOWN = "hidden = 0 AND resting IS NULL"
 
 
-def shown(connection: sqlite3.Connection, nums: Sequence[int]) -> list[Stored]:
-    """Those of some memories that still exist, are in the index and wait for nothing."""
-    query = f"SELECT 1 FROM memories WHERE num = ? AND {_SHOWN}"
+def shown(connection: sqlite3.Connection, nums: Sequence[int], *, faded: bool = False) -> list[Stored]:
+    """Those of some memories that still exist, wait for nothing and are in the index, or left it only by fading."""
+    there_too = f" OR resting IN ('{FORGOTTEN}', '{SUMMARISED}')" if faded else ""
+    query = f"SELECT 1 FROM memories WHERE num = ? AND hidden = 0 AND (resting IS NULL{there_too})"
     there = (num for num in nums if connection.execute(query, (num,)).fetchone())
     return [stored for stored in (fetch_num(connection, num) for num in there) if stored is not None]
 
