@@ -237,3 +237,27 @@ def test_a_merge_comes_apart_and_stays_apart(memory: Mnemos) -> None:
     say(memory, "The river of Maresia is the Lima.", 2025)
     assert [len(fact.sources) for fact in memory.facts(str(one.metadata["subject"]))][:2] == [1, 1]
     assert memory.check() == []
+
+
+def test_what_a_deleted_fact_had_superseded_holds_again(memory: Mnemos) -> None:
+    say(memory, "The capital of Maresia is Velha.", 2015)
+    middle = say(memory, "The capital of Maresia is Nova.", 2019)
+    last = say(memory, "The capital of Maresia is Alta.", 2024)
+    memory.delete(last.id)
+    assert values(memory, "") == [("Velha", year(2019)), ("Nova", None)]
+    memory.delete(middle.id)
+    (old,) = memory.facts()
+    assert old.invalid_at is None
+    assert memory.links(old.id) == []
+    assert all(change.undone for change in memory.history(old.id) if change.op == "supersede")
+    memory.maintain()
+    assert memory.check() == []
+
+
+def test_an_edited_turn_takes_back_what_it_superseded(memory: Mnemos) -> None:
+    say(memory, "The capital of Maresia is Velha.", 2015)
+    wrong = say(memory, "The capital of Maresia is Nova.", 2019)
+    memory.update(wrong.id, text="The capital of Brumosa is Nova.")
+    memory.maintain()
+    assert ("Velha", None) in values(memory, "")
+    assert memory.check() == []

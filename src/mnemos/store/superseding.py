@@ -6,8 +6,14 @@ import json
 import sqlite3
 from typing import Any, NamedTuple
 
+from mnemos.store import decisions, jobs
+from mnemos.store.deriving import derived_from
+from mnemos.store.touched import touch
+
 SUPERSEDES = "supersedes"
-"""The relation of the link from the newer fact to the older one."""
+"""The relation of the link from the newer fact to the older one, and the decision on the newer one."""
+SUPERSEDE = "supersede"
+"""The decision on the older fact."""
 
 
 class Rival(NamedTuple):
@@ -94,6 +100,27 @@ def superseded_by(connection: sqlite3.Connection, older: int) -> list[tuple[int,
         "ON m.num = l.source WHERE l.target = ? AND l.relation = ?"
     )
     return connection.execute(query, (older, SUPERSEDES)).fetchall()
+
+
+def reopen(connection: sqlite3.Connection, older: int, newer: int, said_until: int | None, now: int) -> None:
+    """Let a fact stand that another one superseded, until what else superseded it, or as long as it was said to."""
+    part(connection, newer, older)
+    others = [since for _, since in superseded_by(connection, older) if since is not None]
+    until = min([*others, *([] if said_until is None else [said_until])], default=None)
+    close(connection, older, until, now)
+    touch(connection, [older])
+    jobs.derive_again(connection, derived_from(connection, older), now)
+
+
+def reopen_all(connection: sqlite3.Connection, newer: int, now: int) -> None:
+    """Let every fact stand again that was superseded by one that is about to go."""
+    query = (
+        "SELECT memory, id, json_extract(detail, '$.was_until') FROM decisions WHERE op = ? AND other = ? "
+        "AND undone_at IS NULL"
+    )
+    for older, decision, said_until in connection.execute(query, (SUPERSEDE, newer)).fetchall():
+        decisions.mark_undone(connection, decision, now)
+        reopen(connection, older, newer, said_until, now)
 
 
 def facts_of(

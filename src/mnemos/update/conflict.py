@@ -10,12 +10,10 @@ from __future__ import annotations
 from mnemos.stages import Batch
 from mnemos.store import decisions, superseding
 from mnemos.store.deriving import derived_from
-from mnemos.store.superseding import Rival
+from mnemos.store.superseding import SUPERSEDE, SUPERSEDES, Rival
 from mnemos.update.newest import Newest
 from mnemos.update.verdict import Policy, Verdict
 
-SUPERSEDED, SUPERSEDES = "supersede", "supersedes"
-"""The decision on the older fact, and the one on the newer."""
 RIVALS = 64
 """How many facts of one matter are looked at: the last ones read."""
 
@@ -47,7 +45,7 @@ class Resolver:
         if older.num > 0 and superseding.is_joined(batch.connection, newer.num, older.num):
             return True
         verdict = self.policy.judge(older, newer)
-        if verdict is Verdict.APPEND or batch.was_undone(older.num, SUPERSEDED, newer.num):
+        if verdict is Verdict.APPEND or batch.was_undone(older.num, SUPERSEDE, newer.num):
             return False
         if verdict is Verdict.PASS:
             batch.rest(newer.num, "repeat", self.policy.name, older.num)
@@ -64,7 +62,7 @@ def supersede(batch: Batch, older: Rival, newer: Rival, until: int, policy: str)
     connection = batch.connection
     superseding.close(connection, older.num, until, batch.now)
     superseding.join(connection, newer.num, older.num)
-    batch.decide(older.num, SUPERSEDED, policy, newer.num, {"until": until, "was_until": older.invalid_at})
+    batch.decide(older.num, SUPERSEDE, policy, newer.num, {"until": until, "was_until": older.invalid_at})
     batch.decide(newer.num, SUPERSEDES, policy, older.num)
     batch.touch([older.num, newer.num])
     batch.derive_again(derived_from(connection, older.num))
@@ -76,7 +74,7 @@ def _close_again(batch: Batch, num: int) -> None:
     if fact is None or fact.invalid_at is not None:
         return
     for made in decisions.about(batch.connection, num):
-        if made.op == SUPERSEDED and made.undone_at is None and made.other is not None:
+        if made.op == SUPERSEDE and made.undone_at is None and made.other is not None:
             superseding.close(batch.connection, num, made.detail.get("until"), batch.now)
             superseding.join(batch.connection, made.other, num)
 

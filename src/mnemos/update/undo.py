@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mnemos.entities.resolve import ALIAS
 from mnemos.facts.stage import MERGE, FactStage
 from mnemos.gate.reversing import derive_late, unadmit, unrepeat
 from mnemos.gate.stage import ADMIT, REPEAT
 from mnemos.stages import Batch
-from mnemos.store import decisions, forgetting, superseding
+from mnemos.store import decisions, entities, forgetting, superseding
 from mnemos.store.decisions import Decision
 from mnemos.store.deriving import derived_from
-from mnemos.update.conflict import SUPERSEDED, SUPERSEDES, resolve
+from mnemos.store.superseding import SUPERSEDE, SUPERSEDES
+from mnemos.update.conflict import resolve
 
 AWAKE = ("rest", "forget")
 """Decisions that took a memory out of the index."""
@@ -33,21 +35,17 @@ def _reopen(batch: Batch, decision: Decision) -> None:
     if decision.other is None:
         return
     older, newer = decision.memory, decision.other
-    superseding.part(batch.connection, newer, older)
-    others = [since for _, since in superseding.superseded_by(batch.connection, older) if since is not None]
-    said = decision.detail.get("was_until")
-    until = min([*others, *([said] if said is not None else [])], default=None)
-    superseding.close(batch.connection, older, until, batch.now)
+    superseding.reopen(batch.connection, older, newer, decision.detail.get("was_until"), batch.now)
     _mark(batch, newer, SUPERSEDES, older)
-    batch.touch([older, newer])
-    batch.derive_again([*derived_from(batch.connection, older), *derived_from(batch.connection, newer)])
+    batch.touch([newer])
+    batch.derive_again(derived_from(batch.connection, newer))
 
 
 def _reopen_from_newer(batch: Batch, decision: Decision) -> None:
     if decision.other is None:
         return
     for made in decisions.about(batch.connection, decision.other):
-        if made.op == SUPERSEDED and made.other == decision.memory and made.undone_at is None:
+        if made.op == SUPERSEDE and made.other == decision.memory and made.undone_at is None:
             decisions.mark_undone(batch.connection, made.id, batch.now)
             _reopen(batch, made)
 
@@ -87,8 +85,13 @@ def _unwrite(batch: Batch, decision: Decision) -> None:
     batch.derive_again([decision.memory])
 
 
+def _part_names(batch: Batch, decision: Decision) -> None:
+    """Let a name that was taken for another one's stand for itself."""
+    entities.undo_aliases(batch.connection, decision.id, batch.now)
+
+
 _REVERSE: dict[str, Callable[[Batch, Decision], None]] = {
-    SUPERSEDED: _reopen,
+    SUPERSEDE: _reopen,
     SUPERSEDES: _reopen_from_newer,
     MERGE: _unmerge,
     **dict.fromkeys(AWAKE, _wake),
@@ -98,4 +101,5 @@ _REVERSE: dict[str, Callable[[Batch, Decision], None]] = {
     "expire": _unexpire,
     ADMIT: unadmit,
     REPEAT: unrepeat,
+    ALIAS: _part_names,
 }
