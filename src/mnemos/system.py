@@ -36,6 +36,7 @@ from mnemos.times import TimeLike, Zone, read_optional_time, read_zone, to_micro
 from mnemos.verbs.costs import CostVerbs
 from mnemos.verbs.forgetting import ForgetVerbs
 from mnemos.verbs.gating import GateVerbs
+from mnemos.verbs.graphing import GraphVerbs
 from mnemos.verbs.jobs import JobVerbs
 from mnemos.verbs.levels import LevelVerbs
 from mnemos.verbs.updating import UpdateVerbs
@@ -50,7 +51,7 @@ CONTEXT_CANDIDATES = 100
 """Hits from which a context is composed."""
 
 
-class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerbs, Keeper):
+class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerbs, GraphVerbs, Keeper):
     """A memory in one SQLite file.
 
     Args:

@@ -14,7 +14,19 @@ from typing import Any
 import click
 
 from mnemos._version import __version__
-from mnemos.cli import answers, asking, changes, files, forgetting, gating, levels, measuring, updating, upkeep
+from mnemos.cli import (
+    answers,
+    asking,
+    changes,
+    files,
+    forgetting,
+    gating,
+    graphing,
+    levels,
+    measuring,
+    updating,
+    upkeep,
+)
 from mnemos.cli.command import BAD_INPUT, INTERRUPTED, NOTHING, OK, PIPE_CLOSED, STORE_FAILED, Declined, ExampleGroup
 from mnemos.cli.output import plain, tell
 from mnemos.errors import ImportFailed, InvalidInput, MnemosError, NotFound
@@ -173,7 +185,19 @@ main = Application(
     help=HELP,
     commands={
         command.name or "": command
-        for module in (changes, answers, gating, levels, updating, forgetting, files, upkeep, asking, measuring)
+        for module in (
+            changes,
+            answers,
+            gating,
+            levels,
+            graphing,
+            updating,
+            forgetting,
+            files,
+            upkeep,
+            asking,
+            measuring,
+        )
         for command in module.COMMANDS
     },
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -220,7 +220,8 @@ class Reader:
                 start, end = words.tokens[min(first, one.last)].start, words.tokens[last].end
                 if first > last or any(start < e and s < end for s, e in taken):
                     break
-                if not one.sure and first == last and self._is_common(words.tokens[first]):
+                token = words.tokens[first]
+                if not one.sure and first == last and token.word in self._small and self._is_common(token):
                     break
                 if (one.sure and first == one.first) or plain(name) in confirmed:
                     kind, told = tell_kind(words, first, last, self.lexicon)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
+from mnemos.entities.lexicon import Lexicon
 from mnemos.entities.names import plain
 from mnemos.entities.wordlists import PARTICLES, STOP, TITLES
 from mnemos.stages import Batch
@@ -39,6 +40,10 @@ _WE_CALL = re.compile(
     _ONE + r" \(?(?:but |and |, )?(?:we|I|everyone|everybody) calls? (?:him|her|them) ([A-Z][\w'’-]+)"
 )
 
+_CUE = re.compile(
+    r"calls? (?:me|him|her|them)\b|\bgo(?:es)? by\b|nickname|\bknown (?:to|as)\b|short\b|aka\b|a\.k\.a", re.IGNORECASE
+)
+
 
 class Stated(NamedTuple):
     """Somebody says that a name means somebody; `of` is None where they mean themselves."""
@@ -55,6 +60,8 @@ def name_key(name: str) -> int:
 
 def stated(text: str) -> list[Stated]:
     """Nicknames that a text states."""
+    if _CUE.search(text) is None:
+        return []
     found = [Stated(match[1], None) for match in _OWN.finditer(text)]
     for pattern in (_SHORT, _ALSO, _WE_CALL):
         found += [Stated(match[2], match[1]) for match in pattern.finditer(text)]
@@ -91,7 +98,12 @@ def note_parts(batch: Batch, namespace: int, memory: int, full: Named) -> None:
         if policy == LAST:
             meant += [name_key(f"{title} {part}") for title in sorted(TITLES)]
         for known in entities.by_keys(batch.connection, namespace, meant).values():
-            if known.kind in LIVING and known.num != full.num:
+            if known.num == full.num:
+                continue
+            if known.kind == "thing" and plain(known.name) not in Lexicon.bundled().listed:
+                entities.set_kind(batch.connection, known.num, "person")
+                known = known._replace(kind="person")
+            if known.kind in LIVING:
                 settle(batch, namespace, memory, known)
 
 

@@ -40,7 +40,7 @@ class Alias(NamedTuple):
     undone: bool
 
 
-_NAMED = "num, key, name, kind, into_entity"
+NAMED = "num, key, name, kind, into_entity"
 _ALIAS = "num, entity, key, name, policy, decision, undone_at IS NOT NULL"
 
 
@@ -48,14 +48,14 @@ def by_keys(connection: sqlite3.Connection, namespace: int, keys: Iterable[int])
     """The names of these keys that are known in a namespace."""
     found: dict[int, Named] = {}
     for part in _parts(keys):
-        query = f"SELECT {_NAMED} FROM entities WHERE namespace = ? AND key IN ({_marks(part)})"
+        query = f"SELECT {NAMED} FROM entities WHERE namespace = ? AND key IN ({marks(part)})"
         found.update((row[1], Named(*row)) for row in connection.execute(query, (namespace, *part)))
     return found
 
 
 def by_num(connection: sqlite3.Connection, num: int) -> Named | None:
     """A name by number."""
-    row = connection.execute(f"SELECT {_NAMED} FROM entities WHERE num = ?", (num,)).fetchone()
+    row = connection.execute(f"SELECT {NAMED} FROM entities WHERE num = ?", (num,)).fetchone()
     return None if row is None else Named(*row)
 
 
@@ -109,7 +109,7 @@ def mentioned_by(connection: sqlite3.Connection, memories: Iterable[int]) -> set
     """The names that some memories have."""
     found: set[int] = set()
     for part in _parts(memories):
-        query = f"SELECT entity FROM mentions WHERE memory IN ({_marks(part)})"
+        query = f"SELECT entity FROM mentions WHERE memory IN ({marks(part)})"
         found.update(entity for (entity,) in connection.execute(query, part))
     return found
 
@@ -207,78 +207,6 @@ def part(connection: sqlite3.Connection, named: Named, now: int, *, for_good: bo
             connection.execute("UPDATE aliases SET undone_at = coalesce(undone_at, ?) WHERE num = ?", (now, alias.num))
 
 
-class Seen(NamedTuple):
-    """How often a name is written, and when first and last (microseconds; None where no memory has a time)."""
-
-    memories: int
-    first: int | None
-    last: int | None
-
-
-def names_in(connection: sqlite3.Connection, namespaces: Sequence[int]) -> dict[int, list[Named]]:
-    """Every name of some namespaces, by namespace."""
-    return {
-        namespace: [
-            Named(*row)
-            for row in connection.execute(
-                f"SELECT {_NAMED} FROM entities WHERE namespace = ? ORDER BY num", (namespace,)
-            )
-        ]
-        for namespace in namespaces
-    }
-
-
-def seen(connection: sqlite3.Connection, nums: Sequence[int]) -> Seen:
-    """How often any of these names is written in memories that the store shows."""
-    query = (
-        f"SELECT count(*), min(happened_at), max(happened_at) FROM memories WHERE {_SHOWN} "
-        f"AND num IN (SELECT memory FROM mentions WHERE entity IN ({_marks(nums)}))"
-    )
-    return Seen(*connection.execute(query, list(nums)).fetchone())
-
-
-_SHOWN = "hidden = 0 AND expired_at IS NULL"
-
-
-def together(
-    connection: sqlite3.Connection, nums: Sequence[int], as_of: int | None, limit: int
-) -> list[tuple[int, int, int | None, int | None]]:
-    """Names written in the same memories as these: number, how many memories, first and last time; most first."""
-    marks = _marks(nums)
-    query = (
-        f"SELECT b.entity, count(DISTINCT a.memory), min(m.happened_at), max(m.happened_at) FROM mentions a "
-        f"JOIN mentions b ON b.memory = a.memory JOIN memories m ON m.num = a.memory "
-        f"WHERE a.entity IN ({marks}) AND b.entity NOT IN ({marks}) AND m.hidden = 0 AND m.expired_at IS NULL "
-        f"AND (? IS NULL OR m.happened_at <= ?) GROUP BY b.entity ORDER BY 2 DESC, b.entity LIMIT ?"
-    )
-    return connection.execute(query, (*nums, *nums, as_of, as_of, limit)).fetchall()
-
-
-def shared(connection: sqlite3.Connection, ones: Sequence[int], others: Sequence[int], limit: int) -> list[str]:
-    """Ids of memories in which both are written, latest first."""
-    query = (
-        f"SELECT m.id FROM memories m WHERE m.hidden = 0 AND m.expired_at IS NULL "
-        f"AND m.num IN (SELECT memory FROM mentions WHERE entity IN ({_marks(ones)})) "
-        f"AND m.num IN (SELECT memory FROM mentions WHERE entity IN ({_marks(others)})) ORDER BY m.seq DESC LIMIT ?"
-    )
-    return [memory_id for (memory_id,) in connection.execute(query, (*ones, *others, limit))]
-
-
-def facts_near(
-    connection: sqlite3.Connection, namespace: int, nums: Sequence[int], subjects: Sequence[int], limit: int
-) -> list[int]:
-    """Facts about these subjects (keys of table `facts`), and facts derived from memories that have these names."""
-    query = (
-        f"SELECT memory FROM facts WHERE namespace = ? AND subject IN ({_marks(subjects)}) UNION "
-        f"SELECT f.memory FROM mentions n JOIN sources s ON s.source = n.memory JOIN facts f ON f.memory = s.memory "
-        f"WHERE n.entity IN ({_marks(nums)}) UNION "
-        f"SELECT f.memory FROM mentions n JOIN facts f ON f.memory = n.memory WHERE n.entity IN ({_marks(nums)}) "
-        f"LIMIT ?"
-    )
-    rows = connection.execute(query, (namespace, *subjects, *nums, *nums, limit))
-    return [memory for (memory,) in rows]
-
-
 def loose(connection: sqlite3.Connection) -> Mapping[str, int]:
     """By table, rows that should not be there: names that no memory has, and aliases of a namespace not their own."""
     queries = {
@@ -302,5 +230,6 @@ def _parts(values: Iterable[int]) -> Iterable[list[int]]:
     return (found[start : start + _AT_ONCE] for start in range(0, len(found), _AT_ONCE))
 
 
-def _marks(values: Sequence[int]) -> str:
+def marks(values: Sequence[int]) -> str:
+    """A question mark for each value."""
     return ", ".join("?" * len(values))
