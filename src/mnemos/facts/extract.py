@@ -57,7 +57,8 @@ def extract(memory: Memory, before: Sequence[Memory] = (), known: Mapping[str, s
     for read in islice(_statements(memory, before, known or {}), MOST):
         statement = next((one for one in whole if _covers(one, read)), read)
         number = keys(statement.subject, statement.relation, statement.object)
-        found.setdefault((number.matter, number.object, statement.negated), statement)
+        if all(statement.text != other.text for other in found.values()):
+            found.setdefault((number.matter, number.object, statement.negated), statement)
     for one in whole:
         number = keys(one.subject, one.relation, one.object)
         found.setdefault((number.matter, number.object, one.negated), one)

@@ -31,7 +31,7 @@ _vague = re.compile(
 )
 _unsaid = re.compile(
     r"(?:is|are|was|were|be|makes?|about|when|if|how|of|than|as|from|not|will|every|"
-    r"each|the (?:sound|idea|suggestion|look|thought|way|fact|concept|tip|recommendation|"
+    r"each|around|for|the (?:sound|idea|suggestion|look|thought|way|fact|concept|tip|recommendation|"
     r"plan)s?)\b",
     re.IGNORECASE,
 )

@@ -39,6 +39,7 @@ _denied = re.compile(
     r"\b(?:just kidding|jk|kidding|not really|i wish|in my dreams|yeah right|as if|/s)\b", re.IGNORECASE
 )
 _clause = re.compile(r"[,;:.]|\b(?:but|so)\b| - |—|\band (?=i\b)", re.IGNORECASE)
+_owned = re.compile(r"^(?:their|our|my) (?=\w)", re.IGNORECASE)
 _FIRST = frozenset({"i", "we", "he", "she"})
 _BEFORE = frozenset(
     "and but so because cause 'cause cuz since also then now plus or yeah yes well oh hey honestly actually though "
@@ -94,12 +95,14 @@ class Reading:
         groups["planned"] = "yes" if moment and moment.start > self._now else ""
         if not acceptable(found, rule.takes) or (rule.check is not None and not rule.check(groups)):
             return None
-        named = {name: tidy(value) for name, value in groups.items() if name not in {"s", "o", "verb"}}
+        named = {name: _owned.sub("", tidy(value)) for name, value in groups.items() if name not in {"s", "o", "verb"}}
         named["verb"] = verb = " ".join(groups["verb"].lower().split())
         named["verbs"] = verb + ("es" if verb.endswith(("ch", "sh", "s", "x", "o")) else "s")
-        if any(name in named and not acceptable(named[name], "what") for name in ("what", "of", "old")):
+        if any(name in named and not acceptable(named[name], "what") for name in ("what", "of", "old", "thing")):
             return None
         text = rule.say.format(s=subject, o=found, **named)
+        if groups.get("s", "").lower() == "we" and rule.relation.startswith("number of"):
+            text = text.replace(f"{subject} has", f"{subject} and others have", 1)
         if moment and rule.when != "none":
             text = f"{text} {_when(rule, moment)}"
         return self._made(

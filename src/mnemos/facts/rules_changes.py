@@ -41,8 +41,8 @@ RULES = (
     ),
     rule(
         "moved changed switched",
-        rf"\b(?P<what>(?:my |our |the )?[a-z][\w'-]*(?: [a-z][\w'-]*){{0,2}}?) (?:has|have|was|"
-        rf"got)(?: been)? (?:moved|changed|switched|rescheduled) (?:from {_DAYS} )?to "
+        rf"\b(?:my |our |the )?(?P<what>(?!the\b)[a-z][\w'-]*(?: [a-z][\w'-]*){{0,2}}?) (?:(?:has|have|was|"
+        rf"got)(?: been)? )?(?:moved|changed|switched|rescheduled) (?:from {_DAYS} )?to "
         rf"(?P<o>{_DAYS})",
         "day of {what} is",
         "{s}'s {what} is on {o}",

@@ -12,7 +12,7 @@ _DID = (
     r"(?P<verb>ran|took|made|painted|drew|tried|performed(?: at| in)?|participated in|"
     r"took part in|celebrated|baked|cooked|saw|"
     r"hiked|played|gave|volunteered(?: at| for)?|adopted|planted|wrote|recorded|bought|"
-    r"got|started|led|taught|held|threw|"
+    r"got(?! married| engaged)|started|led|taught|held|threw|"
     r"competed in|enrolled in|applied for|received|organi[sz]ed|watched|read|discovered|"
     r"spoke at|donated|repaired|fixed|"
     r"explored|climbed|caught|redecorated|renovated|designed|knitted|sewed|harvested|sang|danced|helped|presented)"

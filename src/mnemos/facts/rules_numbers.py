@@ -8,6 +8,7 @@ _NOUN = (
     r"(?P<what>(?:(?!(?:of|years|months|and|or|more|to)\b)[\w'-]+ ){0,3}?(?!(?:years|"
     r"months|weeks|days|hours|minutes|seconds|times|things|ways|questions|options|"
     r"problems|ideas|points|percent|dollars|pounds|miles|classes|choices|issues|others|"
+    r"sons|daughters|brothers|sisters|siblings|kids|"
     r"this|was|is|as)\b)[a-z][\w'-]*s)"
 )
 _OF = (
@@ -37,20 +38,68 @@ RULES = (
     rule(
         "0 two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty",
         rf"<S>(?: have|'ve| has){_SO_FAR} (?P<verb>read|completed|finished|written|collected|"
-        rf"visited|seen|watched|solved|gained|reached|made|sold|lost|saved|run|tried|added|"
-        rf"baked|attended|earned|published|recorded|logged|planted|"
-        rf"raised){_SO_FAR} {_OF}{_COUNT} {_NOUN}{_STOPS}",
+        rf"visited|seen|watched|solved|reached|saved|published|earned|recorded|"
+        rf"logged){_SO_FAR} {_OF}{_COUNT} {_NOUN}{_STOPS}",
         "number of {what} {verb} is",
         "{s} has {verb} {o} {what}",
         takes="any",
         single=True,
     ),
     rule(
+        "0 two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty",
+        rf"<S>(?: have|'ve| has){_SO_FAR} (?P<verb>gained|made|sold|lost|run|tried|added|baked|"
+        rf"attended|planted|raised|built|bought|adopted){_SO_FAR} {_OF}{_COUNT} {_NOUN}{_STOPS}",
+        "number of {what} {verb} is",
+        "{s} has {verb} {o} {what}",
+        takes="any",
+    ),
+    rule(
         "0",
         rf"<S>(?: have|'ve| has)?{_SO_FAR} (?:reached|hit|got to|gotten to|am at|are at|'re at|"
-        rf"'m at|is at|'s at){_SO_FAR} {_OF}(?P<o>\d[\d,]*\+?) {_NOUN}{_STOPS}",
+        rf"'m at|is at|'s at|am up to|'m up to){_SO_FAR} {_OF}(?P<o>\d[\d,]*\+?) {_NOUN}{_STOPS}",
         "number of {what} is",
         "{s} has reached {o} {what}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        "0",
+        rf"\b(?:my|our) (?P<thing>[\w'-]+(?: [\w'-]+){{0,3}}?)(?: now| currently)? (?:has|contains|holds|includes)"
+        rf"{_SO_FAR} {_OF}{_COUNT} {_NOUN}{_STOPS}",
+        "number of {what} in {thing} is",
+        "{s}'s {thing} has {o} {what}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        "improved increased decreased dropped rose risen grew grown reached went gone raised "
+        "reduced adjusted changed "
+        "cut lowered",
+        r"\b(?P<whose>my|our|the|this) (?P<what>(?:(?!is\b|was\b|has\b|to\b|and\b)[\w'/-]+ ){0,4}?[a-z]+)"
+        r"(?:,? which|,? that)?(?: has| have|'s|'ve| was| were)?(?: now| recently| just| finally| also| been)*"
+        r" (?:improved|increased|decreased|dropped|rose|risen|grew|grown|reached|went up|gone up|went down|gone down|"
+        r"raised|reduced|adjusted|changed|cut|lowered)(?: from <NUM>(?: ?\w+)?)? ?(?:to )?(?:about |around )?"
+        r"(?P<o>(?:[£$€¥]\s?)?\d[\d,.:]*(?:/\d+)?\s?(?:%|k\b|percent|ms|seconds?|minutes?|hours?|days?|words?|euros?|"
+        r"dollars?|pounds?|kg|km|miles?|mb|gb|members?|people|points?|calls)?(?: (?:a|per) "
+        r"(?:month|week|day|year|night|"
+        r"hour))?)(?=<MARK>| (?:and|but|so|after|since|with|in|on|for|because|which|now|last|"
+        r"this|by|thanks|over|due|from)"
+        r"\b)",
+        "{what} is",
+        "{s}'s {what} is {o}",
+        takes="any",
+        single=True,
+        check=lambda groups: groups["whose"].lower() in {"my", "our"} or len(groups["what"].split()) > 1,
+    ),
+    rule(
+        "costs takes lasts weighs",
+        r"\b(?:my|our) (?P<what>[\w'-]+(?: [\w'-]+){0,3}?)(?: now| currently)? (?P<verb>costs|"
+        r"takes|lasts|weighs)(?: me| us)?"
+        r"(?: now| about| around| roughly| only| over| almost| nearly)* "
+        r"(?P<o>(?:[£$€¥]\s?)?\d[\d,.]*\s?(?:euros?|dollars?|"
+        r"pounds?|minutes?|hours?|min|kg|kilos|lbs|k\b)?(?: (?:a|per|each) (?:month|week|day|year|night|hour))?)",
+        "{what} {verb}",
+        "{s}'s {what} {verb} {o}",
         takes="any",
         single=True,
     ),

@@ -97,11 +97,18 @@ RULES = (
     rule(
         "married engaged",
         r"<S>(?:<BE><ADV>| (?:got|have been|'ve been|just got|recently got)) (?:happily |"
-        r"recently |newly )?(?:married|engaged) to (?:my \w+,? )?<NAME>",
-        "is married to",
-        "{s} is married to {o}",
+        r"recently |newly )?(?P<verb>married|engaged) to (?:my \w+,? )?<NAME>",
+        "is {verb} to",
         takes="name",
         single=True,
+        check=_a_name,
+    ),
+    rule(
+        "is 's",
+        r"\bmy <KIN>(?: is|'s) <NAME>(?=<MARK>| (?:and|but|who|now)\b)",
+        "{kin} is",
+        "{o} is {s}'s {kin}",
+        takes="name",
         check=_a_name,
     ),
     rule(

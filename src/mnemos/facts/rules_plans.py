@@ -37,12 +37,42 @@ RULES = (
     rule(
         "deadline",
         rf"<I>(?:<GOT>|<BE><ADV> working (?:towards|toward|with)) (?:a|the|my|an) (?:new |"
-        rf"tight |strict |final )?deadline (?:of|on) {_WHEN},? for (?:the |my |our "
-        rf")?{_THING}<END>",
+        rf"tight |strict |final )?deadline (?:of|on) {_WHEN},? for (?:the |my |our )?"
+        rf"{_THING}<END>",
         "deadline for {what} is",
         "the deadline for {what} is {o}",
         takes="any",
         single=True,
+    ),
+    rule(
+        "deadline",
+        rf"\b(?:my|our|the)(?: new| final| updated)? deadline(?: is| has been|'s| was)(?: "
+        rf"now)?(?: set for| moved to| "
+        rf"extended to| pushed to| changed to)? {_WHEN}",
+        "deadline is",
+        "{s}'s deadline is {o}",
+        takes="any",
+        single=True,
+    ),
+    rule(
+        "appointment meeting interview exam test concert wedding trip flight match game race performance audition "
+        "presentation party date class lesson surgery checkup session call conference",
+        r"<S><GOT><ADV> (?P<o>(?:an? |my |our )(?:[\w'-]+ ){0,3}?(?:appointment|meeting|"
+        r"interview|exam|test|concert|wedding|"
+        r"trip|flight|match|game|race|performance|audition|presentation|party|date|class|"
+        r"lesson|surgery|checkup|session|"
+        r"call|conference)(?: (?:with|at|for|in|to) [\w'-]+(?: [\w'-]+){0,3}?)?)<END>",
+        "has",
+        takes="any",
+        when="at",
+        check=lambda groups: groups["planned"] != "",
+    ),
+    rule(
+        "moving move",
+        r"<S>(?: will|'ll)(?: be)? mov(?:e|ing)(?: back| over)? to <PLACE>",
+        "is moving to",
+        takes="place",
+        when="at",
     ),
     rule(
         "due",
@@ -64,7 +94,8 @@ RULES = (
     ),
     rule(
         "have has got 've booked scheduled",
-        rf"<S>(?:<GOT>| (?:have |'ve |has )?(?:booked|scheduled|set up|arranged))<ADV>(?: an?| "
+        rf"<S>(?:(?:'ve|ve\b)(?: got)?| have(?: got)?| has(?: got)?| (?:have |'ve |has "
+        rf")?(?:booked|scheduled|set up|arranged))<ADV>(?: an?| "
         rf"my| the| our)(?: upcoming| scheduled| new)? {_THING}(?: scheduled| booked| planned| "
         rf"coming up| set)?(?: for| on) {_WHEN}",
         "date of {what} is",

@@ -15,6 +15,13 @@ _WHAT = (
 
 RULES = (
     rule(
+        "learning",
+        r"<S><BE><ADV> learning (?P<o>(?-i:[A-Z])\w+|(?:how )?to (?!know|be|use|do|make|deal)"
+        r"[\w'-]+(?: [\w'-]+){0,3}?)<LONGEND>",
+        "is learning",
+        takes="phrase",
+    ),
+    rule(
         "always",
         r"<I> always (?P<verb>want|take|choose|order|drink|use|wear|buy|pick|book|cook|carry|"
         r"bring) <PHRASE>",

@@ -62,7 +62,8 @@ RULES = (
     ),
     rule(
         "sold",
-        r"(?:<S><HAVE><ADV>|<SO>) ?sold (?P<o>(?:my|our) (?:old )?[\w&'-]+(?: [\w&'-]+){0,3}?)"
+        r"(?:<S><HAVE><ADV>|<SO>) ?sold (?P<o>(?:my|our|the(?= (?:old )?(?:house|car|flat|"
+        r"apartment|boat|business|bike|van)\b)) (?:old )?[\w&'-]+(?: [\w&'-]+){0,3}?)"
         r"<END>",
         "no longer owns",
         "{s} sold {o}",
