@@ -28,6 +28,9 @@ LINES = {
     "maintain": ["maintain"],
     "costs": ["costs"],
     "jobs": ["jobs"],
+    "facts": ["facts"],
+    "undo": ["undo", "x"],
+    "feedback": ["feedback", "x"],
     "stats": ["stats"],
     "verify-erased": ["verify-erased", "x"],
 }
@@ -35,7 +38,7 @@ LINES = {
 
 
 def test_every_command_is_tried() -> None:
-    assert COMMANDS.keys() - LINES.keys() == {"add", "import", "bench recall", "demo"}
+    assert COMMANDS.keys() - LINES.keys() == {"add", "import", "bench recall", "bench update", "demo"}
 
 
 @pytest.mark.parametrize("words", LINES)
@@ -70,6 +73,9 @@ UNKNOWN = "01a1fbe8-9ddd-78ea-a7f4-c9490f963726"
         (["history", UNKNOWN], 1, "nothing is stored under"),
         (["update", UNKNOWN, "x"], 1, "nothing is stored under"),
         (["delete", UNKNOWN], 1, "nothing is stored under"),
+        (["undo", UNKNOWN], 1, "nothing is stored under"),
+        (["feedback", "x", "--used", UNKNOWN], 1, "nothing is stored under"),
+        (["feedback"], 2, "QUERY"),
         (["search", "x", "--user", "nobody"], 1, "nothing is known"),
         (["context", "x", "--user", "nobody"], 1, "nothing is known"),
         (["search"], 2, "mnemos search: Missing argument 'QUERY'. See mnemos search --help."),
