@@ -95,6 +95,36 @@ def update(files: tuple[Path, ...], seed: int, save: Path | None, as_json: bool)
 bench.add_command(update)
 
 
+@command("levels", "mnemos bench levels questions.json", "mnemos bench levels questions.json --json")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--seed", type=int, default=0, show_default=True, help="For the bootstrap intervals.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the results there as JSON.")
+@json_option
+def levels(files: tuple[Path, ...], seed: int, save: Path | None, as_json: bool) -> None:
+    """Measure how much of the evidence a context holds.
+
+    Every question of each FILE is asked at 500, 1,000 and 2,000 tokens, before derivation and after it. The best turns
+    whole, as many as fit, are measured in the same run.
+    """
+    from mnemos.bench import levels as measure
+    from mnemos.bench import levels_report
+
+    with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
+        run = measure.run(files, seed=seed, progress=lambda name, done, total: progress(done, total))
+    if save is not None:
+        levels_report.save(run, save)
+    if as_json:
+        write_json(levels_report.to_json(run))
+        return
+    screen = console()
+    for table in levels_report.tables(run):
+        screen.print(table.rich())
+        screen.print()
+
+
+bench.add_command(levels)
+
+
 @command("forget", "mnemos bench forget questions.json", "mnemos bench forget questions.json --json")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--seed", type=int, default=0, show_default=True, help="For chance, and for the bootstrap intervals.")
