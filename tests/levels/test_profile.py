@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -145,6 +146,19 @@ def test_a_timeline_is_in_order_and_says_nothing_twice() -> None:
     assert len(timeline_of(None, facts, episodes, None, day("2026-03-01"))) == 1
 
 
+def test_a_fact_with_its_day_stands_for_what_was_said_later() -> None:
+    said = episode("Ana: I went to a poetry reading on Friday!!", "2026-03-09")
+    went = fact(
+        "Ana went to a poetry reading on 6 March 2026", "went to", "a poetry reading", "2026-03-09", "2026-03-06"
+    )
+    heard, read = replace(said, sources=("turn",)), replace(went, sources=("turn",))
+    assert [str(moment) for moment in timeline_of(None, [read], [heard], None, None)] == [
+        "2026-03-06  Ana went to a poetry reading on 6 March 2026"
+    ]
+    ahead = replace(read, valid_at=day("2026-04-06"))
+    assert len(timeline_of(None, [ahead], [heard], None, None)) == 2
+
+
 def test_a_timeline_of_somebody_has_what_they_say_and_what_names_them() -> None:
     told = episode("Ana: I baked bread today.\nBen: Otto moved to Graz on Monday!", "2026-03-02")
     otto, ana = (timeline.of_episode(told, name) for name in ("Otto", "Ana"))
@@ -153,6 +167,12 @@ def test_a_timeline_of_somebody_has_what_they_say_and_what_names_them() -> None:
     assert ana is not None
     assert ana.text == "I baked bread today."
     assert timeline.of_episode(told, "Rita") is None
+
+
+def test_where_only_a_year_was_said_no_day_is_shown() -> None:
+    began = fact("Ana started rowing in 2018", "started", "rowing", "2026-05-01", "2018-01-01")
+    (moment,) = timeline_of("Ana", [began], [], None, None)
+    assert moment.day == "2018"
 
 
 def test_where_only_a_month_was_said_no_day_is_shown() -> None:

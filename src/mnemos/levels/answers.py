@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-_MONTH = re.compile(r"\bin [A-Z][a-z]+ \d{4}\W*$")
+_YEAR = re.compile(r"\b(?:in|since) \d{4}\W*$")
+_MONTH = re.compile(r"\b(?:in|since) [A-Z][a-z]+ \d{4}\W*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ class Moment:
 
     @property
     def day(self) -> str:
-        """The day as an ISO date; the month alone where no day was said."""
+        """The day as an ISO date; the month or the year alone where no more was said."""
+        if _YEAR.search(self.text):
+            return _day(self.at)[:4]
         return _day(self.at)[:7] if _MONTH.search(self.text) else _day(self.at)
 
     def __str__(self) -> str:

@@ -100,11 +100,16 @@ def timeline_of(
     """What happened between two times, to somebody or to all."""
     key = None if subject is None else subject_key(subject)
     moments: list[Moment] = []
+    told: dict[str, list[Moment]] = {}
     for fact in facts:
-        if key is None or subject_key(subject_of(fact)) == key:
-            moments += [found] if (found := timeline.of_fact(fact)) else []
+        if (key is None or subject_key(subject_of(fact)) == key) and (found := timeline.of_fact(fact)):
+            moments.append(found)
+            for source in fact.sources:
+                told.setdefault(source, []).append(found)
     about = "user" if key == subject_key(THE_USER) else subject
     for episode in episodes:
-        moments += [found] if (found := timeline.of_episode(episode, about)) else []
+        read_there = [moment for source in episode.sources for moment in told.get(source, ())]
+        if (found := timeline.of_episode(episode, about)) and not timeline.is_told(found, read_there):
+            moments.append(found)
     within = [one for one in moments if (since is None or one.at >= since) and (until is None or one.at < until)]
     return Timeline(subject, tuple(timeline.in_order(within)))

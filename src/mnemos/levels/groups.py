@@ -70,6 +70,7 @@ _DID = re.compile(
     r"met|started|finished|ran|read|saw|watched|attended|joined|left|quit|adopted|signed up|booked|ordered|broke|"
     r"cracked|learned|learnt|completed|graduated|published|performed|stolen|planted|found)\b"
 )
+_PAST = re.compile(r"^(?:[a-z]{2,}ed|took|got|came|drove|flew|wrote|taught|sang|met|spent|threw|held|led|grew)\b")
 _ON_JOB = re.compile(r"^(?:earns|boss is|manager is|colleague is|works with|works (?:from|on))\b")
 _JOB = re.compile(r"^works (?:as|at|for)\b")
 _ON_HOME = re.compile(r"^(?:flatmate|roommate|housemate|landlord|landlady|neighbou?r) is\b|^rents?\b")
@@ -84,6 +85,8 @@ def group_of(relation: str, said: str, text: str) -> str:
         for name, pattern in GROUPS:
             if pattern.search(words) and not (name == "has" and relation in VAGUE and words is relation):
                 return name
+    if _PAST.match(relation):
+        return DONE
     return "has" if relation.startswith(("has", "have")) else REST
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from mnemos.levels.sentences import content, prose
 
@@ -13,13 +13,24 @@ Weigh = Callable[[Sequence[str]], Sequence[float]]
 
 _WORD = re.compile(r"[^\W\d_]{3,}(?:[-'’][^\W\d_]{2,})*|[\u0e00-\u9fff\uac00-\ud7ff]{2,}")
 
+_IMAGES = frozenset({"image", "photo", "picture"})
+"""What chat exports say of attachments."""
 
-def keywords(texts: Sequence[str], weigh: Weigh, count: int = 4) -> list[str]:
-    """The words that most of the texts have in common and that tell most, as they are written most often."""
+
+def keywords(texts: Sequence[str], weigh: Weigh, count: int = 4, without: Collection[str] = ()) -> list[str]:
+    """The words that most of the texts have in common and that tell most, as they are written most often.
+
+    None of those in `without`, however they are written.
+    """
+    left_out = {word for name in without for word in content(name)} | _IMAGES
     shared: Counter[str] = Counter()
     forms: dict[str, Counter[str]] = {}
     for text in texts:
-        words = [(_stem(told[0]), written) for written in _WORD.findall(prose(text)) if (told := content(written))]
+        words = [
+            (_stem(told[0]), written)
+            for written in _WORD.findall(prose(text))
+            if (told := content(written)) and told[0] not in left_out
+        ]
         shared.update({stem for stem, _ in words})
         for stem, written in words:
             forms.setdefault(stem, Counter())[written] += 1

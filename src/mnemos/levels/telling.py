@@ -30,7 +30,8 @@ _WEAK = re.compile(
     r"holiday|results|allergic|[a-z]{3,}ed)\b",
     re.IGNORECASE,
 )
-_LOUD = re.compile(r"!!|!$|\b[A-Z]{4,}\b|\b[A-Z]{2,} [A-Z]{2,}\b")
+_LOUD = re.compile(r"!!|\b[A-Z]{4,}\b|\b[A-Z]{2,} [A-Z]{2,}\b")
+_YOU = re.compile(r"\b(?:you|your|you're|you've|u)\b|\b(?:thanks|thank you|congrat\w*|glad)\b", re.IGNORECASE)
 _WHEN = re.compile(
     r"\b(?:today|yesterday|tomorrow|tonight|this (?:morning|week|weekend|month)|"
     r"(?:last|next) (?:night|week|month|year|[a-z]+day)|(?:on )?(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|"
@@ -61,6 +62,8 @@ def telling(sentence: str) -> float:
         + 0.5 * bool(_SELF.search(sentence))
         + 0.4 * bool(_OTHERS.search(sentence))
         + 0.6 * bool(_LOUD.search(sentence))
+        + 0.3 * sentence.rstrip("\"'”’) ").endswith("!")
+        - 0.8 * (_YOU.search(sentence) is not None and not _SELF.search(sentence))
         + 0.5 * bool(_WHEN.search(sentence))
         + 0.3 * (words >= 6)
         - 2.0 * bool(_ASKING.search(sentence))

@@ -17,6 +17,8 @@ WORDS = 5
 SENTENCES = 5
 """How many words and sentences tell a theme."""
 _LOOKED_AT = 120
+_NAME = 24
+"""Characters of a name; what is longer before a colon is none."""
 _ENOUGH = 25
 """Characters below which a line says too little to stand for a theme."""
 
@@ -39,7 +41,9 @@ class Label:
 def label(episodes: Sequence[Memory]) -> Label:
     """What some episodes have in common, in their own words."""
     days = sorted(episode.happened_at.date().isoformat() for episode in episodes if episode.happened_at)
-    words = keywords([_own(episode.text) for episode in episodes], rarity, WORDS)
+    names = {line.partition(": ")[0] for episode in episodes for line in episode.text.splitlines() if ": " in line}
+    voices = {name for name in names if len(name) <= _NAME}
+    words = keywords([_own(episode.text) for episode in episodes], rarity, WORDS, voices)
     return Label(tuple(words), days[0] if days else "", days[-1] if days else "")
 
 

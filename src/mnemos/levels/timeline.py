@@ -76,6 +76,15 @@ def in_order(moments: Iterable[Moment]) -> list[Moment]:
     return ordered
 
 
+def is_told(line: Moment, facts: Iterable[Moment]) -> bool:
+    """Whether one of the facts that were read in an episode says, of a day before it, what a line of it says.
+
+    The fact knows the day better. What lies ahead of the episode is told of both days.
+    """
+    words = set(content(line.text))
+    return any(fact.at <= line.at and _says(set(content(fact.text)), words) for fact in facts)
+
+
 def _says(words: set[str], others: set[str]) -> bool:
     """Whether most of what one line says stands in another."""
     named = {word for word in words if not word.isdigit() and word not in _MONTHS}
