@@ -1,4 +1,4 @@
-"""A line plot on two logarithmic axes as SVG, readable on light and dark pages, with nothing to install."""
+"""Line plots as SVG, logarithmic or of shares, readable on light and dark pages, with nothing to install."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 
 WIDTH, HEIGHT = 720, 420
 LEFT, RIGHT, TOP, BOTTOM = 70, 120, 44, 54
-COLOURS = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#868e96")
+COLOURS = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#868e96", "#e8590c", "#0c8599")
 STYLE = """text{font:13px system-ui,sans-serif;fill:#343a40}.title{font-size:15px;font-weight:600}
 .grid{stroke:#adb5bd;stroke-width:.5;stroke-opacity:.6}.line{fill:none;stroke-width:2.2}
 @media(prefers-color-scheme:dark){text{fill:#dee2e6}}"""
@@ -43,6 +43,34 @@ def log_plot(series: Series, *, title: str, across: str, up: str) -> str:
         parts.append(f'<polyline class="line" stroke="{colour}" points="{path}"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in drawn]
         parts.append(_text(drawn[-1][0] + 10, labels[name] + 4, name, colour=colour))
+    return _framed(parts, title)
+
+
+def share_plot(series: Series, *, title: str, across: str, up: str) -> str:
+    """Named lines of (x, y) points between 0 and 1, drawn as percentages; x runs from all to nothing."""
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return LEFT + (1 - x) * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
+
+    parts = [_text(LEFT, 24, title, "title"), _text(LEFT, HEIGHT - 12, across), _text(8, TOP - 6, up)]
+    for tick in sorted({x for line in series.values() for x, _ in line}):
+        x = place(tick, 0)[0]
+        parts += [_line(x, TOP, x, HEIGHT - BOTTOM), _text(x, HEIGHT - BOTTOM + 18, f"{tick:.0%}", anchor="middle")]
+    for fifth in range(6):
+        y = place(0, fifth / 5)[1]
+        parts += [_line(LEFT, y, WIDTH - RIGHT, y), _text(LEFT - 8, y + 4, f"{fifth / 5:.0%}", anchor="end")]
+    labels = _spread({name: place(*line[-1])[1] for name, line in series.items()})
+    for number, (name, line) in enumerate(series.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        drawn = [place(*point) for point in line]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
+        parts.append(f'<polyline class="line" stroke="{colour}" points="{path}"/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in drawn]
+        parts.append(_text(drawn[-1][0] + 10, labels[name] + 4, name, colour=colour))
+    return _framed(parts, title)
+
+
+def _framed(parts: Sequence[str], title: str) -> str:
     body = "\n".join(parts)
     box = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="{escape(title)}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {box}>\n<style>{STYLE}</style>\n{body}\n</svg>\n'

@@ -16,20 +16,26 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "src")]
 
-from plot import log_plot  # noqa: E402
+from plot import log_plot, share_plot  # noqa: E402
 from tables import comparison, curve, own_table  # noqa: E402
 
-from mnemos.bench import boundaries, report, update_report  # noqa: E402
+from mnemos.bench import boundaries, forget_report, report, update_report  # noqa: E402
 from mnemos.bench.recall import Run  # noqa: E402
 from mnemos.bench.table import Table  # noqa: E402
 
-DOCUMENTS = ("README.md", "docs/benchmarks.md", "docs/update.md", "docs/levels.md")
+DOCUMENTS = ("README.md", "docs/benchmarks.md", "docs/update.md", "docs/levels.md", "docs/forget.md")
 LEFT_OUT = ("static", "BM25+static", "95% interval")
 """Columns that the README has no room for."""
 PLOT = "docs/search-time.svg"
+FORGET_PLOT = "docs/forget-curve.svg"
 FIT_LINE = re.compile(
     r"^(\S+), (fitted on all|on other \w+(?: sets)?) +n= *(\d+) +R@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]"
     r" +NDCG@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]",
+    re.MULTILINE,
+)
+SALIENCE_LINE = re.compile(
+    r"^(\S+)\.jsonl\S*, on other (conversations|files): +full ([\d.]+)"
+    r" +50%: ([\d.]+) \(([\d.]+) of full\), longest ([\d.]+) +25%: ([\d.]+) \(([\d.]+) of full\), longest ([\d.]+)",
     re.MULTILINE,
 )
 BLOCK = re.compile(r"(<!-- bench:([a-z-]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
@@ -126,6 +132,26 @@ def episodes() -> str:
     return f"{found.title}:\n\n{found.markdown()}"
 
 
+def forget() -> str:
+    """What recall is left when only a part is kept, by policy."""
+    run = forget_report.load(ROOT / "bench/results/forget.json")
+    return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in forget_report.tables(run))
+
+
+def forget_unseen() -> str:
+    """The same for salience on conversations, and on files, that it was not fitted on."""
+    text = (ROOT / "bench/results/salience.txt").read_text(encoding="utf-8")
+    rows = []
+    for name, fitted, full, half, half_left, longest, quarter, quarter_left, longest_quarter in SALIENCE_LINE.findall(
+        text
+    ):
+        kept = [f"{100 * float(part):.1f} ({left})" for part, left in ((half, half_left), (quarter, quarter_left))]
+        most = [f"{100 * float(part):.1f}" for part in (longest, longest_quarter)]
+        rows.append((name, f"other {fitted}", f"{100 * float(full):.1f}", kept[0], most[0], kept[1], most[1]))
+    columns = ("data", "fitted on", "all kept", "50%", "longest 50%", "25%", "longest 25%")
+    return Table("", columns, tuple(rows), "R@10, percent; in brackets the share of the full R@10.").markdown()
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "recall": lambda: _main(recall()).markdown(),
     "fit": fit,
@@ -141,6 +167,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "update": update,
     "episodes": episodes,
     "update-made-with": lambda: made_with("update"),
+    "forget": forget,
+    "forget-unseen": forget_unseen,
+    "forget-made-with": lambda: made_with("forget"),
 }
 
 
@@ -157,6 +186,13 @@ def rendered() -> dict[Path, str]:
         title="One search, median: cost against size",
         across="memories in the namespace",
         up="milliseconds",
+    )
+    run = forget_report.load(ROOT / "bench/results/forget.json")
+    found[ROOT / FORGET_PLOT] = share_plot(
+        forget_report.points(run, next(iter(run.recalls))),
+        title="What recall is left, by what is kept",
+        across="part of the turns that is kept",
+        up="share of the full R@10",
     )
     return found
 

@@ -45,7 +45,7 @@ def points(run: Run, dataset: str) -> dict[str, list[tuple[float, float]]]:
     found = {}
     for policy, by_share in run.recalls[dataset].items():
         full = sum(by_share["1"])
-        found[NAMES.get(policy, policy)] = [(share, sum(by_share[f"{share:g}"]) / full) for share in SHARES]
+        found[NAMES.get(policy, policy).split(" (")[0]] = [(share, sum(by_share[f"{share:g}"]) / full) for share in SHARES]
     return found
 
 
