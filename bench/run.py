@@ -6,6 +6,7 @@ on first use; one that cannot be made is left out, and the results say so.
     python bench/run.py                          everything: about five minutes, once the environments are made
     python bench/run.py --quick --out quick      small sizes, to see that it runs
     python bench/run.py --only Mnemos,LanceDB
+    python bench/run.py --gate                   what the gate costs only; the rest of the results stays as it is
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from mnemos.bench.machine import load, machine, versions
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
-from tables import tables  # noqa: E402
+from tables import own_table, tables  # noqa: E402
 from texts import Writer  # noqa: E402
 
 ENVIRONMENTS = ROOT / ".bench"
@@ -141,7 +142,7 @@ def measure(system: System, work: Path, data: Path, sizes: tuple[int, ...], kept
 
 
 def own(work: Path, data: Path, kept: int) -> dict[str, Any]:
-    """What only Mnemos has: the importer of JSONL files, and the command line."""
+    """What only Mnemos has: the importer of JSONL files, the command line, and the gate."""
     from mnemos import Mnemos
 
     lines = (data / "turns.jsonl").read_text(encoding="utf-8").splitlines()[:kept]
@@ -167,7 +168,16 @@ def own(work: Path, data: Path, kept: int) -> dict[str, Any]:
         started = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         times.append(time.perf_counter() - started)
-    return {"import_file": {"size": size, "seconds": seconds}, "shell": {"size": size, "p50_s": sorted(times)[3]}}
+    shell = {"size": size, "p50_s": sorted(times)[3]}
+    return {"import_file": {"size": size, "seconds": seconds}, "shell": shell, "gate": gate(work, data)}
+
+
+def gate(work: Path, data: Path) -> dict[str, Any]:
+    """What the gate costs, over all turns of this run."""
+    from mnemos.bench.gating import cost
+
+    lines = (data / "turns.jsonl").read_text(encoding="utf-8").splitlines()
+    return cost(work, [json.loads(line) for line in lines])
 
 
 def write_data(folder: Path, count: int, seed: int, long: tuple[int, int]) -> None:
@@ -181,15 +191,29 @@ def write_data(folder: Path, count: int, seed: int, long: tuple[int, int]) -> No
     (folder / "long.jsonl").write_text("\n".join(map(json.dumps, documents)) + "\n", encoding="utf-8")
 
 
+def gate_only(file: Path, count: int, seed: int) -> None:
+    """Measure the gate anew, and nothing else."""
+    results = json.loads(file.read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory(prefix="mnemos-gate-") as name:
+        write_data(Path(name) / "data", count, seed, (1, LONG[1]))
+        results["systems"]["Mnemos"]["gate"] = gate(Path(name), Path(name) / "data")
+    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    Console().print(own_table(results).rich())
+
+
 def main() -> None:
     """Run, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small sizes")
     parser.add_argument("--only", help="names of systems, with commas between")
+    parser.add_argument("--gate", action="store_true", help="what the gate costs only, into the results that are there")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", default="speed", help="bench/results/NAME.json")
     args = parser.parse_args()
     sizes, kept = (QUICK, QUICK_KEPT) if args.quick else (SIZES, KEPT)
+    if args.gate:
+        gate_only(RESULTS / f"{args.out}.json", sizes[-1], args.seed)
+        return
     wanted = args.only.split(",") if args.only else [system.name for system in SYSTEMS]
     results: dict[str, Any] = {
         "format": 1, "seed": args.seed, "sizes": list(sizes), "kept": kept, "machine": machine(),

@@ -63,7 +63,7 @@ def comparison(results: Mapping[str, Any]) -> Table:
 
 
 def own_table(results: Mapping[str, Any]) -> Table:
-    """The importer and the command line."""
+    """The importer, the command line and the gate."""
     own = results["systems"].get("Mnemos", {})
     rows = []
     if "import_file" in own:
@@ -78,11 +78,22 @@ def own_table(results: Mapping[str, Any]) -> Table:
         rows.append(
             (f"`mnemos search` from the shell, {own['shell']['size']:,} memories", f"{own['shell']['p50_s']:.2f} s")
         )
+    if "gate" in own:
+        rows += gate_rows(own["gate"])
     if own:
         small, large = own["steps"][0], own["steps"][-1]
         times, ratio = large["size"] / small["size"], large["search"]["p50_ms"] / small["search"]["p50_ms"]
         rows.append((f"a search of {large['size']:,} against one of {small['size']:,} (×{times:g})", f"×{ratio:.1f}"))
     return Table("Only Mnemos", ("measure", "Mnemos"), tuple(rows))
+
+
+def gate_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the gate costs: its scan inside `add`, and its judging in `maintain()`."""
+    judged = [(f"{int(size):,}", f"{us:,.0f} µs") for size, us in found["judge_us"].items()]
+    return [
+        (f"gate, secret scan of a turn of {found['characters']} characters", f"{found['scan_us']:.1f} µs"),
+        *((f"gate, judging a turn in a store of {size}, in `maintain()`", us) for size, us in judged),
+    ]
 
 
 def curve(results: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:

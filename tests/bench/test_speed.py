@@ -72,6 +72,28 @@ def test_the_comparison_by_hand():
     assert "Other is left out: could not be made." in table.note
 
 
+def test_the_gate_has_its_lines():
+    from tables import gate_rows
+
+    found = {"turns": 2000, "characters": 125, "scan_us": 8.04, "judge_us": {"1000": 190.2, "2000": 1201.0}}
+    assert gate_rows(found) == [
+        ("gate, secret scan of a turn of 125 characters", "8.0 µs"),
+        ("gate, judging a turn in a store of 1,000, in `maintain()`", "190 µs"),
+        ("gate, judging a turn in a store of 2,000, in `maintain()`", "1,201 µs"),
+    ]
+
+
+def test_the_gate_is_measured(tmp_path):
+    from texts import Writer
+
+    from mnemos.bench.gating import cost
+
+    found = cost(tmp_path, Writer(1).messages(60), small=20)
+    assert found["turns"] == 60
+    assert found["judge_us"].keys() == {"20", "60"}
+    assert min(found["scan_us"], *found["judge_us"].values()) > 0
+
+
 def test_growth_by_hand():
     from tables import own_table
 

@@ -241,3 +241,26 @@ def test_async_twins(memory: Mnemos) -> None:
     (hello,) = memory.add("Hello there!")
     memory.maintain()
     assert asyncio.run(_both(memory, hello.id)) == (False, None)
+
+
+def test_looking_back_costs_the_same_in_any_store(memory: Mnemos) -> None:
+    steps: list[int] = []
+    for size in (300, 2700):
+        memory.add([{"content": f"Turn {place} of a long talk.", "session_id": "s"} for place in range(size)])
+        with memory._store.db.read() as connection:
+            count = 0
+
+            def tick() -> int:
+                nonlocal count
+                count += 1
+                return 0
+
+            connection.set_progress_handler(tick, 10)
+            (last,) = connection.execute("SELECT max(num), namespace FROM memories").fetchall()
+            count = 0
+            for session in ("s", "silent"):
+                sketches.session_before(connection, last[1], session, last[0], 6)
+            sketches.near(connection, last[1], [1, 2, 3], last[0])
+            connection.set_progress_handler(None, 0)
+            steps.append(count)
+    assert steps[1] <= 1.2 * steps[0] + 2

@@ -35,10 +35,11 @@ def session_before(
 ) -> list[int]:
     """The last memories of a session before one, newest first, those that rest left out.
 
-    Looks at a bounded stretch of the log, so that a session that was silent for long costs nothing.
+    Looks at a bounded stretch of the log (the `+` keeps SQLite from reading the whole namespace instead), so that it
+    costs the same in a store of any size.
     """
     query = (
-        "SELECT num FROM memories WHERE num < ?1 AND num >= max(1, ?1 - 64) AND namespace = ?2 AND session_id IS ?3 "
-        "AND resting IS NULL ORDER BY num DESC LIMIT ?4"
+        "SELECT num FROM memories WHERE num < ?1 AND num >= max(1, ?1 - 64) AND +namespace = ?2 "
+        "AND +session_id IS ?3 AND resting IS NULL ORDER BY num DESC LIMIT ?4"
     )
     return [num for (num,) in connection.execute(query, (before, namespace, session, limit))]
