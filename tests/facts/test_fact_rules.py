@@ -68,6 +68,7 @@ def only(text: str, **more: object) -> Statement:
         ("I visited Ghent in March 2024.", "Ana visited Ghent in March 2024"),
         ("I'm flying to Malta on 2 June.", "Ana plans on flying to Malta on 2 June 2025"),
         ("I switched from tea to mate.", "Ana switched from tea to mate"),
+        ("two years ago today my bike was stolen", "Ana's bike was stolen on 16 May 2023"),
         ("call me Nina", "Ana's name is Nina"),
         ("I live in Porto, what should I see first?", "Ana lives in Porto"),
     ],
@@ -156,6 +157,18 @@ def test_a_person_introduced_before_is_known() -> None:
     assert (one.subject, one.relation) == ("Rita", "loves")
     assert extract(said("Rita loves chess problems.")) == []
     assert extract(said("Rita loves chess problems."), known={"Rita": "sister"})[0].text == "Rita loves chess problems"
+
+
+def test_a_friend_need_not_be_the_friend_one_knows_of() -> None:
+    known = {"Lou": "friend", "Ulla": "boss"}
+    (one,) = extract(said("My friend lives in Faro."), known=known)
+    assert one.text == "Ana's friend lives in Faro"
+    (one,) = extract(said("My boss lives in Faro."), known=known)
+    assert one.text == "Ulla lives in Faro"
+    assert [s.text for s in extract(said("My friend Lou came by. My friend lives in Faro."))] == [
+        "Lou is Ana's friend",
+        "Lou lives in Faro",
+    ]
 
 
 def test_she_is_the_one_person_spoken_of() -> None:

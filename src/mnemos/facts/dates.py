@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from mnemos.recall.when import OPEN_END, OPEN_START, TimeRange, read_dates, resolve_relative
-from mnemos.times import EPOCH, from_micros
+from mnemos.times import EPOCH, from_micros, to_micros
 
 _DAY = 86_400_000_000
 _absolute = re.compile(
@@ -24,6 +24,8 @@ _plain_weekday = re.compile(
     re.IGNORECASE,
 )
 _on = re.compile(r"\bon $", re.IGNORECASE)
+_COUNTS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
+_to_the_day = re.compile(r"\b(a|one|two|three|four|five|ten|[1-9]\d?) years? ago today\b", re.IGNORECASE)
 LEADING = re.compile(
     r"(?:\b(?:on|in|at|since|from|by|of|for|around|about|the|back|during|this|until|till|before|,)\s*)+$", re.I
 )
@@ -52,7 +54,9 @@ def moments(sentence: str, happened_at: datetime | None) -> list[Moment]:
             continue
         if named or any(other.span[0] < time.span[1] and time.span[0] < other.span[1] for other in relative):
             found.append(time)
-    found = [time for time in found if not sentence[: time.span[0]].rstrip().endswith("ago")]
+    if happened_at is not None and (said := _to_the_day.search(sentence)):
+        found = [time for time in found if time.span[1] <= said.start() or said.end() <= time.span[0]]
+        found += _that_day(said, happened_at)
     kept = sorted(found, key=lambda time: time.span)
     doubled = {
         one.span
@@ -60,6 +64,17 @@ def moments(sentence: str, happened_at: datetime | None) -> list[Moment]:
         if two.span[0] <= one.span[1] + 2 and _plain_weekday.fullmatch(one.phrase.rpartition(" ")[2])
     }
     return [_moment(time) for time in kept if time.span not in doubled and _bounded(time)]
+
+
+def _that_day(said: re.Match[str], now: datetime) -> list[TimeRange]:
+    """The day of "two years ago today"."""
+    years = _COUNTS.get(said[1].lower()) or int(said[1])
+    try:
+        start = now.replace(year=now.year - years, hour=0, minute=0, second=0, microsecond=0)
+    except ValueError:
+        return []
+    begin = to_micros(start)
+    return [TimeRange(begin, begin + _DAY, said[0], said.span())]
 
 
 def _bounded(time: TimeRange) -> bool:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mnemos.facts.vocabulary import FRIENDS, KIN, KINSHIP, MEN, NOT_NAMES, PERSON, WOMEN
+from mnemos.facts.vocabulary import FRIENDS, KIN, KINSHIP, MEN, NOT_NAMES, ONE_ONLY, PERSON, WOMEN
 from mnemos.records import Memory
 
 MACHINES = frozenset("assistant ai bot chatbot chatgpt gpt claude gemini copilot llama model system tool agent".split())
@@ -30,6 +30,8 @@ class Scene:
     happened_at: datetime | None
     known: dict[str, str] = field(default_factory=dict)
     """By name, whose what a person is, as far as this turn has said: `Rita` is a `sister`."""
+    met: set[str] = field(default_factory=set)
+    """Who was introduced in this session."""
     last: str = ""
     """The sentence before."""
     people: list[str] = field(default_factory=list)
@@ -48,6 +50,7 @@ class Scene:
             if name and name != self.speaker and kin:
                 met.append((name, kin))
                 self.known[name] = kin
+                self.met.add(name)
                 self._mention(name)
         for found in _kinship.finditer(sentence):
             relative = plain_kin(found["kin"] or found["short"])
@@ -69,7 +72,9 @@ class Scene:
             if owned["name"]:
                 return clean_name(owned["name"])
             kin = plain_kin(owned["kin"] or owned["short"])
-            named = [name for name, other in self.known.items() if other == kin]
+            named = [
+                name for name, other in self.known.items() if other == kin and (kin in ONE_ONLY or name in self.met)
+            ]
             return named[0] if len(named) == 1 else f"{self.speaker}'s {kin}"
         name = clean_name(said)
         if name is None or not (certain or name in self.known or name in self.names or name in self.people):
