@@ -39,6 +39,9 @@ weight of the three heaviest wordpieces, and mean logarithm of their places in t
 most frequent ones."""
 LONG = 60
 """Words; a turn of as many counts as long."""
+_MEASURED = 2_000
+"""Characters of which the length is measured: all that are longer count the same."""
+_SECOND, _TIME, _NUMBER, _LIKING = (int(cue) for cue in (Cue.SECOND_PERSON, Cue.TIME, Cue.NUMBER, Cue.LIKING))
 
 _picture = re.compile(r"\[(?:image|picture|photo|shares?)\b[^\]]*\]", re.IGNORECASE)
 _name = re.compile(r"(?<=[a-z,;:'] )[A-Z][a-z]{2}")
@@ -155,16 +158,16 @@ def _own(said: str, text: str, seen: Seen) -> list[float]:
     found = words.split(said)
     cues = second = 0
     for word in found:
-        cue = words.word_cue(word)
+        cue = int(words.word_cue(word))
         cues |= cue
-        second += bool(cue & Cue.SECOND_PERSON)
+        second += cue & _SECOND > 0
     new = seen.count_new(set(hash_words(word for word in found if word not in FUNCTION_WORDS)))
     return [
         min(1.2, math.log1p(new) / 2),
-        float(bool(cues & Cue.TIME)),
-        float(bool(cues & Cue.NUMBER)),
+        float(cues & _TIME > 0),
+        float(cues & _NUMBER > 0),
         min(1.4, math.log1p(len(_name.findall(said)))),
-        float(bool(cues & Cue.LIKING)),
+        float(cues & _LIKING > 0),
         float(_picture.search(text) is not None),
         min(1.5, 5 * second / max(1, len(found))),
         min(1.5, 5 * len(_praise.findall(said.lower())) / (5 + len(found))),
@@ -173,7 +176,7 @@ def _own(said: str, text: str, seen: Seen) -> list[float]:
 
 
 def _around(previous: Memory | None, following: Memory | None) -> list[float]:
-    long = 2.5 if previous is None else math.log1p(len(words.split(_picture.sub("", previous.text))))
+    long = 2.5 if previous is None else math.log1p(len(words.split(_picture.sub("", previous.text[:_MEASURED]))))
     return [
         float(previous is not None and ("?" in previous.text or "？" in previous.text)),
         float(following is not None and is_welcome(following.text)),
@@ -182,5 +185,9 @@ def _around(previous: Memory | None, following: Memory | None) -> list[float]:
 
 
 def _size(said: str) -> float:
-    told = [part for part in re.split(r"(?<=[.!?…？。！])\s*|\n", said) if not part.rstrip().endswith(("?", "？"))]
+    told = [
+        part
+        for part in re.split(r"(?<=[.!?…？。！])\s*|\n", said[:_MEASURED])
+        if not part.rstrip().endswith(("?", "？"))
+    ]
     return min(1.2, math.log1p(sum(len(words.split(part)) for part in told)) / math.log1p(LONG))
