@@ -294,3 +294,54 @@ def test_names_are_those_said_in_the_middle_of_a_sentence(tmp_path: Path) -> Non
     assert counts["Rita"] == 4
     assert "Otto" not in counts
     assert "Monday" not in counts
+
+
+# ── who it is about, and what happened ───────────────────────────────────────────────────────────────────────────
+
+
+def test_the_profile_is_right(ran: Ran) -> None:
+    held = {line.text: line for line in ran.shown.profile.lines}
+    current = " / ".join(text for text, line in held.items() if line.until is None)
+    former = " / ".join(text for text, line in held.items() if line.until is not None)
+    for words in ("19 Larkfield Terrace", "Data and mapping lead", "07700 900862", "Tomasz", "fish and seafood"):
+        assert words in current
+    for words in ("46 Hollin Street", "07700 900417", "vegetarian", "Lorraine", "Shazia"):
+        assert words in former
+    assert "Hollin" not in current
+    assert "Hollin Street" in ran.output
+
+
+def test_the_timeline_is_in_order_and_tells_the_year(ran: Ran) -> None:
+    days = [moment.at.date() for moment in ran.shown.timeline]
+    assert days == sorted(days)
+    assert 40 <= len(days) <= 80
+    told = [f"{moment.at.date()} {moment.text}" for moment in ran.shown.timeline]
+    events = {
+        "2025-06-03": "taken my bike",
+        "2025-07-22": "theory",
+        "2025-10-02": "WE GOT IT",
+        "2025-11-04": "failed",
+        "2025-11-15": "WE HAVE A DOG",
+        "2026-01-19": "I GOT THE JOB",
+        "2026-03-12": "driving test",
+    }
+    for day, words in events.items():
+        assert any(line.startswith(day) and words.casefold() in line.casefold() for line in told), words
+    assert not any("?" in moment.text for moment in ran.shown.timeline)
+
+
+def test_every_line_of_both_cites_a_memory(ran: Ran) -> None:
+    with Mnemos(ran.store) as memory:
+        for line in (*ran.shown.profile.lines, *ran.shown.timeline):
+            assert all(memory.get(one) is not None for one in line.memory_ids)
+
+
+def test_the_picture_shows_lines_of_the_sample(ran: Ran) -> None:
+    picture = (TOOLS.parent / "docs" / "levels.svg").read_text(encoding="utf-8")
+    with Mnemos(ran.store) as memory:
+        found = memory.list(user_id=demo.USER, kinds=["turn", "episode", "theme", "fact"], limit=5_000)
+    everything = "\n".join([*(one.text for one in found), *(line.text for line in ran.shown.profile.lines)])
+    lines = re.findall(r'class="(?:t|t old)"[^>]*>([^<]+)<', picture)
+    assert len(lines) > 12
+    for line in lines:
+        assert re.sub(r"^\d{4}-\d\d-\d\d +| …$", "", line) in everything, line

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
 
-NEAR = 0.45
+NEAR = 0.5
 """Mean cosine to a theme's latest episodes from which on an episode belongs to it."""
 MERGED = 0.42
 """Mean cosine between the episodes of two themes from which on they become one where room is needed."""

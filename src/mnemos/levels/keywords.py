@@ -11,6 +11,8 @@ from mnemos.levels.sentences import content, prose
 Weigh = Callable[[Sequence[str]], Sequence[float]]
 """How much a word tells, by how rare it is."""
 
+SHARE = 0.4
+"""Share of the texts that a word stands in to count as common to them; at least two."""
 _WORD = re.compile(r"[^\W\d_]{3,}(?:[-'’][^\W\d_]{2,})*|[\u0e00-\u9fff\uac00-\ud7ff]{2,}")
 
 _IMAGES = frozenset({"image", "photo", "picture"})
@@ -34,7 +36,8 @@ def keywords(texts: Sequence[str], weigh: Weigh, count: int = 4, without: Collec
         shared.update({stem for stem, _ in words})
         for stem, written in words:
             forms.setdefault(stem, Counter())[written] += 1
-    often = [stem for stem, texts_with in shared.items() if texts_with > 1 or len(texts) == 1]
+    least = max(2, round(SHARE * len(texts))) if len(texts) > 1 else 1
+    often = [stem for stem, texts_with in shared.items() if texts_with >= least]
     if not often:
         return []
     weights = dict(zip(often, weigh([forms[stem].most_common(1)[0][0] for stem in often]), strict=True))
