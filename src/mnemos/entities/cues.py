@@ -23,9 +23,11 @@ from mnemos.entities.wordlists import (
 NAMING = frozenset("named called nicknamed christened".split())
 _MADE = frozenset("read reading watch watched watching play played playing listen using use used uses download".split())
 _PLACE_FIRST = frozenset(
-    "lake mount mt loch lough fort san santa são saint st port cape river isle glen ben rio".split()
+    "lake mount mt loch lough fort san santa são saint st port cape river isle glen ben rio "
+    "new north south east west".split()
 )
 _COMPANY = frozenset("and & with".split())
+_WHOSE = frozenset("my our his her their your".split())
 _REACH = 6
 """Words before a naming verb among which the one named is looked for."""
 
@@ -50,7 +52,7 @@ def tell_kind(words: Words, first: int, last: int, lexicon: Lexicon) -> Told:
     core = [t.word for t in tokens if t.word not in PARTICLES and not t.initial]
     scores: dict[Kind, float] = lexicon.kinds(core)
     listed = _listed(core, lexicon)
-    for kind, points in _around(words, first, last).items():
+    for kind, points in _around(words, first, last, lexicon).items():
         scores[kind] += points
     scores["thing"] -= _DOUBT * (len(core) == 1)
     if len(core) > 1 and lexicon.listed.get(core[0]) == "person" and core[-1] not in lexicon.listed:
@@ -69,7 +71,8 @@ def _named(words: Words, first: int, last: int) -> Kind | None:
     """Said to be somebody's sister, named so, or somebody's dog."""
     before = words.before(first, _REACH)
     nearest = before[-1] if before else ""
-    if words.tokens[first].joined or words.gap(first) == ", ":
+    whose = len(before) > 1 and before[-2] in _WHOSE
+    if words.tokens[first].joined or (words.gap(first) == ", " and whose):
         if nearest in ANIMALS:
             return "animal"
         if nearest in KIN and len(before) > 1:
@@ -93,9 +96,11 @@ def _own_words(tokens: Sequence[Token]) -> Kind | None:
         return None
     if tokens[0].word in TITLES:
         return "person"
+    if tokens[-1].word in THING_HEADS:
+        return "thing"
     if tokens[-1].word in PLACE_HEADS or tokens[0].word in _PLACE_FIRST:
         return "place"
-    return "thing" if tokens[-1].word in THING_HEADS or tokens[0].word in PLACE_HEADS else None
+    return "thing" if tokens[0].word in PLACE_HEADS else None
 
 
 def _listed(core: Sequence[str], lexicon: Lexicon) -> Kind | None:
@@ -103,7 +108,7 @@ def _listed(core: Sequence[str], lexicon: Lexicon) -> Kind | None:
     return kinds.pop() if len(kinds) == 1 else None
 
 
-def _around(words: Words, first: int, last: int) -> dict[Kind, float]:
+def _around(words: Words, first: int, last: int, lexicon: Lexicon) -> dict[Kind, float]:
     """Points for a kind from the nearest words."""
     points: dict[Kind, float] = {"person": 0.0, "place": 0.0, "thing": 0.0}
     before, after = words.before(first, 2), words.after(last, 2)
@@ -127,6 +132,14 @@ def _around(words: Words, first: int, last: int) -> dict[Kind, float]:
         points["person"] += 2.0
     if words.tokens[last].owns:
         points["person"] += 0.5
+    beyond = words.tokens[last + 1] if last + 1 < len(words.tokens) else None
+    if (
+        beyond is not None
+        and beyond.capital
+        and words.gap(last + 1) == ", "
+        and lexicon.listed.get(beyond.word) == "place"
+    ):
+        points["place"] += 2.5
     if _greeted(words, first, last):
         points["person"] += 4.0
     return points

@@ -7,6 +7,7 @@ lists, a cue, the rest of the batch or the store confirm it. Precise rather than
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ _SINGLE, _SEVERAL, _FIRST, _ACTING = 0.3, 1.0, 0.5, 2.5
 """How namelike a word has to be: alone, in a longer name, as its first word at a sentence's start, before a verb."""
 _COMPASS = frozenset("new great old big little".split())
 """Never names by themselves, but beginnings of names in the middle of a sentence."""
+_OFTEN, _OFTEN_LARGE, _MOSTLY = 2, -1.5, 2
+"""From so many capitals in the middle of sentences on, and so much more often than in small letters, less is asked."""
 _BEING = frozenset("is was has had did does will would went came got and".split())
 _QUOTED = re.compile(r"[\"“]([^\"“”\n]{2,70}?)[\"”]|(?<![*\w])\*([^*\n]{2,70}?)\*(?![*\w])")
 _WORKS = re.compile(
@@ -71,7 +74,8 @@ class Reader:
         self.lexicon = lexicon or Lexicon.bundled()
         self.words = [Words(text) for text in texts]
         self.lexicon.read({t.word for words in self.words for t in words.tokens if not t.text.islower()})
-        self._small = frozenset().union(*(words.small for words in self.words))
+        self._small = Counter(t.word for words in self.words for t in words.tokens if t.text.islower())
+        self._large = Counter(word for words in self.words for word in _lone_capitals(words.tokens))
         self._candidates = [list(self._gather(words)) for words in self.words]
 
     def asked(self) -> set[str]:
@@ -85,12 +89,14 @@ class Reader:
 
     def names(self, known: Mapping[str, Kind]) -> list[list[Name]]:
         """The names of each text; `known` holds plain names that are known already."""
-        confirmed = dict(known)
+        votes: dict[str, Counter[Kind]] = {}
         for words, candidates in zip(self.words, self._candidates, strict=True):
             for one in candidates:
                 if one.sure:
-                    kind = tell_kind(words, one.first, one.last, self.lexicon).kind
-                    confirmed.setdefault(plain(_text(words, one.first, one.last)), kind)
+                    kind, told = tell_kind(words, one.first, one.last, self.lexicon)
+                    name = plain(_text(words, one.first, one.last))
+                    votes.setdefault(name, Counter())[kind] += 1 + 2 * told
+        confirmed = {name: max(kinds, key=lambda kind: kinds[kind]) for name, kinds in votes.items()} | dict(known)
         return [
             self._read(words, candidates, known, confirmed)
             for words, candidates in zip(self.words, self._candidates, strict=True)
@@ -188,13 +194,14 @@ class Reader:
             return False
         headed = core[-1].word in PLACE_HEADS | THING_HEADS
         need = _SEVERAL - 1.5 * headed + 0.7 * begins
-        return max(scores) >= need and not (begins and all(t.word in self._small for t in core))
+        return max(scores) >= need and not (begins and all(self._small[t.word] for t in core))
 
     def _single(self, words: Words, place: int, begins: bool) -> bool:
         token = words.tokens[place]
         score = self._score(token)
         listed = token.word in self.lexicon.listed and token.word not in AMBIGUOUS
-        if token.word in self._small and not listed:
+        large, small = self._large[token.word], self._small[token.word]
+        if small and not listed and large <= _MOSTLY * small:
             return False
         if listed:
             return True
@@ -204,7 +211,7 @@ class Reader:
                 return False
             acts = bool(following) and following[0] in SPEAKING | _BEING
             return acts and score >= _ACTING and token.word not in AMBIGUOUS
-        return score >= _SINGLE
+        return score >= (_SINGLE if large < _OFTEN else _OFTEN_LARGE)
 
     def _score(self, token: Token) -> float:
         return self.lexicon.namelike(token.word)
@@ -221,7 +228,8 @@ class Reader:
                 if first > last or any(start < e and s < end for s, e in taken):
                     break
                 token = words.tokens[first]
-                if not one.sure and first == last and token.word in self._small and self._is_common(token):
+                doubted = plain(name) not in known and token.word in self._small and self._is_common(token)
+                if not one.sure and first == last and doubted:
                     break
                 if (one.sure and first == one.first) or plain(name) in confirmed:
                     kind, told = tell_kind(words, first, last, self.lexicon)
@@ -245,6 +253,14 @@ class Reader:
             if not any(start <= token.start < end for start, end in taken):
                 kind, told = tell_kind(words, place, place, self.lexicon)
                 yield Name(token.text, kind if told else known[token.word], token.start, token.end, told)
+
+
+def _lone_capitals(tokens: Sequence[Token]) -> Iterator[str]:
+    """Words with a capital between words without one."""
+    for before, token, after in zip(tokens, tokens[1:], [*tokens[2:], None], strict=False):
+        alone = not before.capital and (after is None or not (after.joined and after.capital))
+        if token.capital and token.joined and not token.begins and alone:
+            yield token.word
 
 
 def _text(words: Words, first: int, last: int) -> str:

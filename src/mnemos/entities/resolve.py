@@ -100,7 +100,7 @@ def note_parts(batch: Batch, namespace: int, memory: int, full: Named) -> None:
         for known in entities.by_keys(batch.connection, namespace, meant).values():
             if known.num == full.num:
                 continue
-            if known.kind == "thing" and plain(known.name) not in Lexicon.bundled().listed:
+            if known.kind in ("thing", "place") and plain(known.name) not in Lexicon.bundled().listed:
                 entities.set_kind(batch.connection, known.num, "person")
                 known = known._replace(kind="person")
             if known.kind in LIVING:
