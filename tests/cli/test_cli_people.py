@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,32 @@ def test_a_terminal_without_unicode_gets_what_it_can_show(shell: Shell) -> None:
     assert "#" in done.stdout
     machine = shell("mnemos list --user zoe --json", PYTHONIOENCODING="ascii")
     assert "na\\u00efve \\u5bb6" in machine.stdout
+
+
+# ── profile and timeline ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_profile_shows_groups_days_and_what_has_ended(run: Run, empty: Path) -> None:
+    run("add", "I live in Rome. I work as a baker.", "--user", "ana", "--name", "Ana", "--at", "2025-03-01T12:00:00Z")
+    run("add", "I moved to Porto.", "--user", "ana", "--name", "Ana", "--at", "2026-02-01T12:00:00Z")
+    shown = run("profile", "--user", "ana").stdout
+    assert shown.splitlines()[0] == "Ana"
+    assert re.search(r"home +\S.*Porto +2026-02-01", shown)
+    assert re.search(r"lives in Rome +until 2026-02-01", shown)
+    assert "until" not in run("profile", "--user", "ana", "--as-of", "2025-06-01T00:00:00Z").stdout
+
+
+def test_a_timeline_shows_a_day_once(run: Run, empty: Path) -> None:
+    for text in ("I moved to Porto.", "I bought a red bicycle."):
+        run("add", text, "--user", "ana", "--name", "Ana", "--at", "2026-02-01T12:00:00Z")
+    lines = run("timeline", "--user", "ana").stdout.splitlines()
+    assert [line[:10].strip() for line in lines] == ["2026-02-01", ""]
+    assert "Porto" in "".join(lines)
+    assert "bicycle" in "".join(lines)
+
+
+def test_where_nothing_is_known_it_says_so(run: Run, folder: Path) -> None:
+    for command in ("profile", "timeline"):
+        left = run(command, "Nobody", "--user", "nobody")
+        assert left.exit_code == 1
+        assert "nothing is known" in left.stderr
