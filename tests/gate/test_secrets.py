@@ -70,6 +70,8 @@ LABELLED = (
     ("Password: correcthorse", "correcthorse"),
     ("My wifi password is Sunny-Day-42.", "Sunny-Day-42"),
     ('The password for the router is "bluebird"', "bluebird"),
+    ("wifi password here is Kelvin-Otter-48", "Kelvin-Otter-48"),
+    ("user admin password hunter2", "hunter2"),
     ('API_KEY="abc123def456"', "abc123def456"),
     ('{"db_password": "pg$pass1"}', "pg$pass1"),
     ("the passcode for the gate is 4821", "4821"),

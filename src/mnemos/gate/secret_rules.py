@@ -81,9 +81,9 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _TOLD = re.compile(
-    rf"(?<![A-Za-z]){_LABEL}(?:\s(?:for|to|of|on|at|für|para|de)\s[^.,;:!?\n]{{1,40}}?)?"
-    r"(?:\s{1,3}(?:is now|is|was|are|will be|(?:has been |was )?(?:changed|set|reset) to|ist|es|est|é)\s{1,3}"
-    r"|\s{0,3}(?:是|为|為|は)\s{0,3})"
+    rf"(?<![A-Za-z]){_LABEL}(?:(?:\s(?:for|to|of|on|at|für|para|de)\s[^.,;:!?\n]{{1,40}}?|(?:\s[a-z'-]{{1,20}}){{0,3}}?)"
+    r"\s{1,3}(?:is now|is|was|are|will be|(?:has been |was )?(?:changed|set|reset) to|ist|es|est|é)\s{1,3}"
+    r"|\s{0,3}(?:是|为|為|は)\s{0,3}|(?P<alone>\s))"
     r"(?:(?P<quote>[\"'`“‘])(?P<quoted>[^\"'`”’\n]{4,80})[\"'`”’]|(?P<bare>[^\s\"'`“”]{4,80}))",
     re.IGNORECASE,
 )
@@ -104,6 +104,8 @@ _PLACEHOLDER = re.compile(
 _NAME = re.compile(
     r"[A-Za-z_]\w*(?:(?:\.|->|::|\?\.)[A-Za-z_]\w*)+[;,]?|[a-z]+(?:_[a-z]+)+[;,]?|[a-z]+(?:[A-Z][a-z]+)+[;,]?"
 )
+_AFTER = ".,;:!?)*"
+"""What may follow a value without being part of it."""
 _SYMBOL = re.compile(r"[!@#$%^&*+=~?]")
 
 
@@ -126,11 +128,13 @@ def spot_named(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
     found = []
     for match in _NAMED.finditer(text, start, end):
         quoted = match["quoted"]
-        if _is_assigned(quoted or match["bare"].rstrip(".,;:!?)"), quoted is not None, text, match.end()):
+        if _is_assigned(quoted or match["bare"].rstrip(_AFTER), quoted is not None, text, match.end()):
             found.append(_span(match, "password" if _is_password(match[0]) else "key or token"))
     for match in _TOLD.finditer(text, start, end):
         quoted = match["quoted"]
-        value = quoted or match["bare"].rstrip(".,;:!?)")
+        value = quoted or match["bare"].rstrip(_AFTER)
+        if match["alone"] and not _has_digit(value):
+            continue
         if len(value) >= 4 and (
             _is_mixed(value) or (quoted and " " not in value and not _PLACEHOLDER.fullmatch(value))
         ):
@@ -159,7 +163,7 @@ def _span(match: re.Match[str], kind: str) -> tuple[int, int, str]:
     part = "quoted" if match.groupdict().get("quoted") else "bare"
     start, end = match.span(part)
     if part == "bare":
-        end = start + len(match[part].rstrip(".,;:!?)"))
+        end = start + len(match[part].rstrip(_AFTER))
     return start, end, kind
 
 
