@@ -93,7 +93,8 @@ def _uses(connection: sqlite3.Connection, spaces: Mapping[int, list[str]]) -> It
 
 
 def _judged(connection: sqlite3.Connection, spaces: Mapping[int, list[str]]) -> Iterator[dict[str, Any]]:
-    query = "SELECT id, namespace, resting, pinned, salience FROM memories WHERE resting IS NOT NULL OR pinned = 1"
+    judged = "resting IS NOT NULL OR pinned = 1 OR salience IS NOT NULL"
+    query = f"SELECT id, namespace, resting, pinned, salience FROM memories WHERE {judged}"
     for memory_id, namespace, resting, pinned, salience in connection.execute(query):
         if namespace in spaces:
             yield {"type": "judged", "id": memory_id, "resting": resting, "pinned": pinned, "salience": salience}
