@@ -147,6 +147,10 @@ def test_what_ends_is_closed() -> None:
 def test_single_and_many() -> None:
     assert only("I live in Porto.").single
     assert only("My rent is 850 euros.").single
+    assert only("I'm vegetarian.").single
+    assert only("My mum lives in Faro.").single
+    assert not only("My friend lives in Faro.").single
+    assert not only("I'm coeliac.").single
     assert not only("I love cold rain.").single
     assert not only("I visited Ghent.").single
 

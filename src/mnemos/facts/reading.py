@@ -110,7 +110,7 @@ class Reading:
             subject,
             rule.relation.format(**named),
             found,
-            single=rule.single,
+            single=rule.single and not self._is_one_of_many(subject),
             valid_at=moment.start if moment and rule.when in {"at", "since"} else None,
             invalid_at=moment.start if moment and rule.when == "until" else None,
             negated=rule.negated,
@@ -128,6 +128,11 @@ class Reading:
                 if last in _WITH if not owned else all(time.span[1] != len(before) for time in self._moments):
                     return None
         return self._scene.who(said, certain=rule.relation in OF_PERSONS)
+
+    def _is_one_of_many(self, subject: str) -> bool:
+        """Whether a subject is "Ana's friend", who may be another one each time."""
+        owner = f"{self._scene.speaker}'s "
+        return subject.startswith(owner) and subject.removeprefix(owner) not in ONE_ONLY
 
     def _is_asserted(self, rule: Rule, match: re.Match[str]) -> bool:
         before = self._text[: match.start()]

@@ -12,6 +12,7 @@ from mnemos.facts.vocabulary import (
     DIETS,
     END,
     ILLNESSES,
+    INTOLERANT,
     KINSHIP,
     LONG_END,
     MARK,
@@ -50,6 +51,7 @@ _PIECES: Mapping[str, str] = {
     "KIN": rf"(?P<kin>{KINSHIP})",
     "ILLNESS": rf"(?P<o>{ILLNESSES})\b",
     "DIET": rf"(?P<o>{DIETS})\b",
+    "INTOLERANT": rf"(?P<o>{INTOLERANT})\b",
     "SO": r"(?:^|(?<=[.,;!] ))(?:(?:so|and|well|yeah|yes|ok|hey|update|also|btw|finally|just|guess what),? )*",
 }
 _piece = re.compile(r"<([A-Z]+)>")

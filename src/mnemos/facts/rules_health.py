@@ -32,8 +32,7 @@ RULES = (
         "is allergic to",
     ),
     rule(
-        "vegetarian vegan pescatarian pescetarian flexitarian coeliac celiac lactose gluten "
-        "teetotal halal kosher diabetic",
+        "vegetarian vegan pescatarian pescetarian flexitarian",
         r"<S>(?:<BE><ADV>| (?:became|went|turned|have gone|'ve gone|have become|'ve become|"
         r"'ve been|have been)) (?:an? |now |strictly |mostly )*<DIET>(?= (?:and|but|so|since|"
         r"for|now|because|who|at|in|as|too)\b|<MARK>)",
@@ -41,6 +40,17 @@ RULES = (
         "{s} is {o}",
         takes="any",
         single=True,
+        when="since",
+    ),
+    rule(
+        "coeliac celiac lactose gluten teetotal diabetic colour color colourblind colorblind "
+        "left dyslexic asthmatic deaf blind",
+        r"<S>(?:<BE><ADV>| (?:became|went|turned|have gone|'ve gone|have become|'ve become|"
+        r"'ve been|have been)) (?:an? |now |strictly |mostly )*<INTOLERANT>(?= (?:and|but|so|since|"
+        r"for|now|because|who|at|in|as|too)\b|<MARK>)",
+        "is",
+        "{s} is {o}",
+        takes="any",
         when="since",
     ),
     rule(

@@ -51,10 +51,13 @@ ILLNESSES = (
     "lactose intolerance|runner's knee|carpal tunnel(?: syndrome)?|chronic \\w+(?: "
     "\\w+)?|iron deficiency(?: anaemia| anemia)?"
 )
-DIETS = (
-    "vegetarian|vegan|pescatarian|pescetarian|flexitarian|coeliac|celiac|lactose intolerant|lactose-intolerant|"
-    "gluten[- ]intolerant|teetotal|halal|kosher|diabetic"
+DIETS = "vegetarian|vegan|pescatarian|pescetarian|flexitarian|a meat eater"
+"""What people eat: one at a time."""
+INTOLERANT = (
+    "coeliac|celiac|lactose[- ]intolerant|gluten[- ]intolerant|teetotal|halal|kosher|diabetic|colou?r[- ]?blind|"
+    "left[- ]handed|dyslexic|asthmatic|deaf|blind"
 )
+"""What people are, beside what they eat."""
 
 _NOT_WORK = frozenset(
     "believer lover beginner sucker sister brother mother father daughter member winner loser number bigger "
