@@ -84,6 +84,25 @@ def test_what_was_ahead_reads_so_once_it_is_behind() -> None:
     assert lines(moving) == ["home: was moving to Leeds (2026-02-01)"]
 
 
+def test_what_was_failed_and_then_passed_was_passed() -> None:
+    facts = [
+        fact("Ana failed her driving test", "failed", "her driving test", "2025-11-04"),
+        fact("Ana passed her driving test", "passed", "her driving test", "2026-03-12"),
+    ]
+    assert lines(*facts) == ["done: passed her driving test (2026-03-12)"]
+    (line,) = profile_of("Ana", facts, [], day("2026-01-01")).lines
+    assert str(line) == "failed her driving test (2025-11-04)"
+
+
+def test_what_was_said_later_of_an_earlier_time_was_so_then() -> None:
+    facts = [
+        fact("Ana lives in Rome", "lives in", "Rome", "2025-01-01", until="2026-02-01"),
+        fact("Ana lives in Porto", "lives in", "Porto", "2026-02-20", since="2026-02-01"),
+    ]
+    first, *_ = profile_of("Ana", facts, [], day("2026-02-10")).lines
+    assert str(first) == "lives in Porto (2026-02-01)"
+
+
 def test_groups_have_room_for_so_many_and_the_latest_come_first() -> None:
     liked = [fact(f"Ana likes {n}", "likes", f"thing {n}", f"2026-01-{n:02}") for n in range(1, 20)]
     shown = lines(*liked)

@@ -55,12 +55,18 @@ def profile_of(
 ) -> Profile:
     """The profile of somebody at a time, from facts (of all) and themes with their episodes, oldest first."""
     key, as_object = subject_key(subject), keys(subject, "", subject).object
-    about = [fact for fact in facts if fact.happened_at is None or fact.happened_at <= at]
+    about = [fact for fact in facts if _was_so(fact, at)]
     own = [Known.of(fact) for fact in about if subject_key(subject_of(fact)) == key]
     lines = profile.entries(own, at)
     lines += _seen([fact for fact in about if subject_key(subject_of(fact)) != key], as_object, at)
     lines.sort(key=lambda line: groups.ORDER.index(line.group))
     return Profile(subject, (*lines, *_recurring(found)))
+
+
+def _was_so(fact: Memory, at: datetime) -> bool:
+    """Whether it had been said by then, or has been said since to have begun by then."""
+    said, since = fact.happened_at, fact.valid_at
+    return said is None or said <= at or (since is not None and since <= at)
 
 
 def _seen(facts: Sequence[Memory], as_object: int, at: datetime) -> list[ProfileLine]:

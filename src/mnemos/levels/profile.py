@@ -106,10 +106,18 @@ def entries(facts: Iterable[Known], now: datetime | None) -> list[ProfileLine]:
     for name in ORDER:
         found = grouped.get(name, [])
         current = [fact for fact in found if _holds(fact, name, now)]
+        if name == DONE:
+            current = _last_of_each(current)
         former = [fact for fact in found if fact.until is not None and (now is None or fact.until <= now)]
         lines += [_entry(name, fact, now) for fact in _first(current, ROOM[name])]
         lines += [_entry(name, fact, now) for fact in _first(former, FORMER)]
     return lines
+
+
+def _last_of_each(facts: Sequence[Known]) -> list[Known]:
+    """Of what was done several times, or failed and then passed, the last time."""
+    last = {fact.object.casefold() or fact.id: fact for fact in sorted(facts, key=lambda fact: _stamp(fact.day))}
+    return list(last.values())
 
 
 def _holds(fact: Known, name: str, now: datetime | None) -> bool:
