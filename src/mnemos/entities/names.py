@@ -193,6 +193,8 @@ class Reader:
         if not scores:
             return False
         headed = core[-1].word in PLACE_HEADS | THING_HEADS
+        if headed and not begins and len(tokens) > 2:
+            return True
         need = _SEVERAL - 1.5 * headed + 0.7 * begins
         return max(scores) >= need and not (begins and all(self._small[t.word] for t in core))
 

@@ -26,7 +26,7 @@ FIRST, LAST, SHORT, STATED = "first name", "last name", "short name", "stated"
 PARTS = (FIRST, LAST)
 LIVING = ("person", "animal")
 
-_ONE = r"([^\W\d_][\w'’-]*(?: [A-Z][\w'’-]+){0,2})"
+_ONE = r"((?-i:[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]+){0,2}))"
 _OWN = re.compile(
     r"\b(?:(?:you can |please |just |everyone |everybody |people |my friends |friends |they all |they )?[Cc]alls? me|"
     r"(?:[Ii] )?go(?:es)? by|my nickname is|known to my friends as) " + _ONE

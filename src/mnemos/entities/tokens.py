@@ -75,7 +75,7 @@ class Words:
         spans = []
         for line in _LINE.finditer(self.text):
             long = [t for t in self.tokens if line.start() <= t.start < line.end() and len(t.text) > 3]
-            if len(long) >= _HEADLINE_WORDS and sum(not t.text[0].islower() for t in long) > 0.7 * len(long):
+            if len(long) >= _HEADLINE_WORDS and sum(not t.text[0].islower() for t in long) > 0.8 * len(long):
                 spans.append(line.span())
         return spans
 

@@ -114,9 +114,12 @@ class Walk:
 
     def _id(self, name: str) -> str:
         named = entities.by_keys(self._connection, self._namespace, [name_key(name)]).get(name_key(name))
-        if named is None:
-            return f"v{name_key(name):x}"
-        return f"n{entities.root(self._connection, named.num)}"
+        num = None if named is None else named.num
+        if num is None:
+            # a name that was given by hand and that no memory has
+            noted = entities.aliases_of_key(self._connection, self._namespace, name_key(name))
+            num = next((alias.entity for alias in noted if alias.decision and not alias.undone), None)
+        return f"v{name_key(name):x}" if num is None else f"n{entities.root(self._connection, num)}"
 
     def _node(self, name: str, step: int) -> Node:
         """The node of a name, made where it is new and there is room."""
