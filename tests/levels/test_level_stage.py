@@ -317,3 +317,59 @@ def test_the_twins(memory: Mnemos) -> None:
     tell(memory, "I live in Rome. I work as a baker.", "2025-03-01T12:00:00Z")
     assert asyncio.run(memory.aprofile(user_id="ana")) == memory.profile(user_id="ana")
     assert asyncio.run(memory.atimeline(user_id="ana")) == memory.timeline(user_id="ana")
+
+
+# ── odd input ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_turn_is_in_one_episode_at_most_however_sessions_mix(only: Mnemos) -> None:
+    odd = [
+        "👍",
+        "…",
+        "```\ncode\n```",
+        "今天下雨了。我们在家里看书。",
+        "ok",
+        "a" * 5_000,
+        "| a | b |",
+        "I moved to Porto!! " * 60,
+    ]
+    for round_ in range(6):
+        for number in range(12):
+            text = odd[(round_ * 5 + number) % len(odd)]
+            only.add({"content": f"{text} {round_}.{number}", "session_id": f"s{number}" if number % 4 else None})
+        only.maintain()
+    episodes = levels(only, "episode")
+    held = [source for episode in episodes for source in episode.sources]
+    assert len(held) == len(set(held))
+    turns = {turn.id: turn.session_id for turn in only.list(kinds=["turn"], limit=1000)}
+    assert all(len({turns[source] for source in episode.sources}) == 1 for episode in episodes)
+    assert all(episode.text.strip() for episode in levels(only))
+    assert only.check() == []
+
+
+def test_a_rebuilt_store_goes_on_where_it_was(only: Mnemos) -> None:
+    only.add(sessions(9))
+    only.maintain()
+    before = {one.id: (one.text, one.sources) for one in levels(only)}
+    only.reindex()
+    only.maintain()
+    assert {one.id: (one.text, one.sources) for one in levels(only)} == before
+    only.add(sessions(13)[72:])
+    only.maintain()
+    assert {source for one in levels(only, "episode") for source in one.sources} == {
+        turn.id for turn in only.list(kinds=["turn"], limit=1000)
+    }
+
+
+def test_two_that_derive_at_once_derive_once(only: Mnemos, path: Path, clock: Clock) -> None:
+    only.add(sessions(4))
+    with Mnemos(path, clock=clock, stages=(LevelStage(),)) as other:
+        only.add(sessions(6)[32:])
+        other.maintain()
+        only.maintain()
+        other.add(sessions(7)[48:])
+        only.maintain()
+        other.maintain()
+        held = [source for one in levels(other, "episode") for source in one.sources]
+    assert len(held) == len(set(held)) == 56
+    assert only.check() == []
