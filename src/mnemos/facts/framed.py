@@ -54,7 +54,7 @@ def _is_stated(line: str, frame: Frame) -> bool:
     said = unmarked(line.strip())
     if _talk.search(said) or frame.relation in _LOOSE or not (frame.single or " " in frame.relation):
         return False
-    return said[-1] == "." or said.startswith("The ")
+    return said[-1] == "." or said.startswith("The ") or (said[0].isupper() and frame.relation.endswith((" of", " by")))
 
 
 def _by_machine(memory: Memory) -> bool:
