@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mnemos.passages import Index
 from mnemos.quoting import own_words
 from mnemos.store import decisions, jobs
-from mnemos.store.deriving import Derivation, derived_from, reword, write_derived
+from mnemos.store.deriving import Derivation, derived_from, reword, standing, write_derived
 from mnemos.store.erasing import erase_rows
 from mnemos.store.meta import active_embedder
 from mnemos.store.projection import MAX_PARTS, replace_units
@@ -93,17 +93,20 @@ class Batch:
     def derive_all(self, derivations: Sequence[Derivation]) -> list[int]:
         """Store several derivations, tokenised and embedded together; returns their numbers.
 
-        What is derived from one that was there already is hidden, and queued to be derived again.
+        One that says the same already is left alone; what is derived from one that changes is hidden, and queued to be
+        derived again.
         """
-        made = self.index([derivation.source() for derivation in derivations])
+        known = [standing(self.connection, derivation) for derivation in derivations]
+        fresh = [derivation for derivation, num in zip(derivations, known, strict=True) if num is None]
         nums = []
-        for derivation, units in zip(derivations, made, strict=True):
+        for derivation, units in zip(fresh, self.index([one.source() for one in fresh]), strict=True):
             num = write_derived(self.connection, derivation, self.now)
             replace_units(self.connection, num, units, self.now)
             jobs.derive_again(self.connection, derived_from(self.connection, num), self.now)
             nums.append(num)
         self.touch(nums)
-        return nums
+        written = iter(nums)
+        return [next(written) if num is None else num for num in known]
 
     def reword(self, num: int, text: str, metadata: Mapping[str, Any] | None = None) -> None:
         """Give a derived memory new words (and metadata, where given), and show it."""

@@ -218,7 +218,7 @@ def test_a_damaged_chat_export_keeps_and_reports_what_came_before(run: Run, empt
     assert result.exit_code == 2
     assert "added" in result.stdout
     assert "is kept" in result.stderr
-    kept = json.loads(run("stats", "--user", "ana", "--json").stdout)["memories"]
+    kept = json.loads(run("stats", "--user", "ana", "--json").stdout)["kinds"]["turn"]
     assert kept > 100
     again = run("import", "conversations.json", "--user", "ana", "--json")
     assert (again.exit_code, again.stdout) == (2, "")

@@ -163,6 +163,7 @@ def test_import_twice_adds_nothing(answer: Answer, folder: Path) -> None:
 
 
 def test_export_and_import_round_trip(answer: Answer, folder: Path) -> None:
+    answer("maintain")
     answer("export", "all.jsonl")
     answer("import", "all.jsonl", "--store", "other.db")
     lists = [answer("list", "--user", "ana", "--store", store)["memories"] for store in ("mnemos.db", "other.db")]

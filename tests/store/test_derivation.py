@@ -231,7 +231,10 @@ def test_what_is_derived_is_moved_whole(tmp_path: Path) -> None:
 
         def told(one: Mnemos) -> set[tuple[object, ...]]:
             found = one.list(user_id="ana", kinds=everything)
-            return {(m.id, m.kind, m.text, m.speaker, m.session_id, m.valid_at, m.invalid_at) for m in found}
+            return {
+                (m.id, m.kind, m.text, m.speaker, m.session_id, m.valid_at, m.invalid_at, m.version, m.updated_at)
+                for m in found
+            }
 
         assert told(other) == told(memory)
         assert {m.kind for m in memory.list(user_id="ana", kinds=everything)} >= {"turn", "fact", "profile"}

@@ -137,6 +137,28 @@ def write_derived(connection: sqlite3.Connection, derivation: Derivation, now: i
     return num
 
 
+def standing(connection: sqlite3.Connection, derivation: Derivation) -> int | None:
+    """The number of the memory that says all of this already, from the same sources, and is shown.
+
+    One that was closed since says it too, and so does one that has become stronger.
+    """
+    values = (
+        derivation.id, derivation.text, _metadata(derivation), derivation.happened_at, derivation.valid_at,
+        derivation.invalid_at, derivation.speaker, derivation.session_id, derivation.agent_id, derivation.trust,
+    )  # fmt: skip
+    row = connection.execute(
+        "SELECT num FROM memories WHERE id = ?1 AND text = ?2 AND metadata IS ?3 AND happened_at IS ?4 "
+        "AND valid_at IS ?5 AND (?6 IS NULL OR invalid_at IS ?6) AND speaker IS ?7 AND session_id IS ?8 "
+        "AND agent_id IS ?9 AND trust = ?10 AND hidden = 0",
+        values,
+    ).fetchone()
+    if row is None:
+        return None
+    query = "SELECT m.id FROM sources s JOIN memories m ON m.num = s.source WHERE s.memory = ?"
+    sources = {source for (source,) in connection.execute(query, row)}
+    return int(row[0]) if sources == set(derivation.sources) else None
+
+
 def _replace(connection: sqlite3.Connection, num: int, derivation: Derivation, sources: list[int], now: int) -> None:
     """Put what a derivation says in the place of what it said before."""
     connection.execute("DELETE FROM jobs WHERE kind = ? AND memory = ?", (jobs.DERIVE_AGAIN, num))
