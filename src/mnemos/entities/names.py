@@ -240,7 +240,7 @@ class Reader:
                     names.append(Name(name, kind, start, end, told))
                     taken.append((start, end))
                     break
-        names += self._in_small_letters(words, known, taken)
+        names += self._in_small_letters(words, confirmed, taken)
         return sorted(names, key=lambda name: name.start)
 
     def _in_small_letters(
