@@ -23,7 +23,7 @@ from mnemos.bench import boundaries, forget_report, report, update_report  # noq
 from mnemos.bench.recall import Run  # noqa: E402
 from mnemos.bench.table import Table  # noqa: E402
 
-DOCUMENTS = ("README.md", "docs/benchmarks.md", "docs/update.md", "docs/levels.md", "docs/forget.md")
+DOCUMENTS = ("README.md", "docs/benchmarks.md", "docs/update.md", "docs/levels.md", "docs/forget.md", "docs/gate.md")
 LEFT_OUT = ("static", "BM25+static", "95% interval")
 """Columns that the README has no room for."""
 PLOT = "docs/search-time.svg"
@@ -152,6 +152,17 @@ def forget_unseen() -> str:
     return Table("", columns, tuple(rows), "R@10, percent; in brackets the share of the full R@10.").markdown()
 
 
+def gate() -> str:
+    """What the gate lets rest, and recall with and without it."""
+    rows = []
+    for row in raw("gate")["rows"]:
+        name = row["file"].removesuffix(".jsonl.gz")
+        counts = (f"{row[field]:,}" for field in ("turns", "filler", "repeats", "evidence", "questions"))
+        rows.append((name, *counts, f"{row['without']:.1f}", f"{row['with']:.1f}"))
+    columns = ("data", "turns", "filler", "repeats", "evidence that rests", "questions", "R@10 without", "R@10 with")
+    return Table("", columns, tuple(rows)).markdown()
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "recall": lambda: _main(recall()).markdown(),
     "fit": fit,
@@ -167,6 +178,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "update": update,
     "episodes": episodes,
     "update-made-with": lambda: made_with("update"),
+    "gate": gate,
     "forget": forget,
     "forget-unseen": forget_unseen,
     "forget-made-with": lambda: made_with("forget"),

@@ -19,6 +19,7 @@ from mnemos.errors import (
 from mnemos.llm.paying import Costs
 from mnemos.records import Change, Context, ContextItem, Deletion, Hit, Link, Memory, Page
 from mnemos.system import Mnemos
+from mnemos.verbs.gating import Kept
 from mnemos.verbs.jobs import DeadLetter
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Hit",
     "ImportFailed",
     "InvalidInput",
+    "Kept",
     "LanguageModelError",
     "Link",
     "Memory",

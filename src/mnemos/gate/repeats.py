@@ -16,7 +16,7 @@ from mnemos.records import Memory
 SHORTEST = 5
 """Words that carry meaning in the shortest repeat: shorter ones get theirs from what they answer."""
 DAY = timedelta(hours=20)
-MOMENT = timedelta(minutes=1)
+MOMENT = timedelta(seconds=30)
 """Apart in different sessions, and still one message: two exports of one chat."""
 AGAIN = 2
 """Memories of the session back to which a shorter text counts as sent twice."""
