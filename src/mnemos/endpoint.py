@@ -152,7 +152,11 @@ class JsonEndpoint:
                 raise Retriable(f"no connection within {self._timeout:g} s") from None
             if begun:
                 raise Cut(f"the answer was cut off ({type(error).__name__})") from None
-            raise Retriable("no connection", said=self._redacted(str(error) or type(error).__name__)) from None
+            reason = getattr(error, "reason", error)
+            if isinstance(reason, http.client.RemoteDisconnected):
+                raise Cut("no answer: the server hung up") from None
+            told = getattr(reason, "strerror", None) or type(reason).__name__
+            raise Retriable(f"no connection ({self._redacted(str(told))})") from None
 
     def _refusal(self, error: HTTPError) -> EndpointError:
         """What an answer other than 2xx means, with the start of what the server says."""

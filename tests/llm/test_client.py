@@ -144,7 +144,7 @@ def test_a_long_pause_is_left_to_whoever_asks(server: ChatServer, sleeper: Sleep
         (status(500, "the orchid is a secret"), "answered 500", False),
         (status(401, {"error": {"message": f"bad key {KEY}", "code": "invalid_api_key"}}), "invalid_api_key", False),
         (status(418, "the orchid"), "answered 418", True),
-        (hang_up, "no connection|cut off", False),
+        (hang_up, "the server hung up", False),
         (cut, "cut off", False),
         (says("the orchid is not JSON"), "no JSON of the shape", True),
         (says({"secret": "orchid"}), "no JSON of the shape", True),
@@ -279,3 +279,10 @@ def test_kinds_of_questions_are_told_apart_by_the_server(server: ChatServer) -> 
     server.script = [GOOD]
     model(server).ask(QUESTION)
     assert kind_of(server.seen[0]) == "answer"
+
+
+def test_no_server_is_an_error_that_says_why() -> None:
+    with ChatServer() as unused:
+        address = unused.url
+    with pytest.raises(LanguageModelError, match=r"no connection \(Connection refused\)"):
+        LanguageModel(address, "tiny", sleep=Sleeper()).ask(QUESTION)
