@@ -373,3 +373,26 @@ def test_two_that_derive_at_once_derive_once(only: Mnemos, path: Path, clock: Cl
         held = [source for one in levels(other, "episode") for source in one.sources]
     assert len(held) == len(set(held)) == 56
     assert only.check() == []
+
+
+def test_levels_that_state_what_was_superseded_say_so_or_are_not_shown(memory: Mnemos) -> None:
+    def day(text: str, at: str) -> None:
+        said = [text, "The bakery opens at six", "Bread sells best on Saturdays"]
+        memory.add([{"name": "Ana", "content": one, "happened_at": at} for one in said], user_id="ana", session_id=at)
+        memory.maintain()
+
+    def first() -> str:
+        return memory.list(user_id="ana", kinds=["episode"])[0].text
+
+    day("I live in Rome.", "2025-03-01T12:00:00Z")
+    assert "Ana: I live in Rome." in first()
+    day("I moved to Porto.", "2026-02-01T12:00:00Z")
+    assert "Ana: I live in Rome (until 2026-02-01)" in first()
+    (rome,) = [fact for fact in memory.facts("Ana", "lives in", user_id="ana") if fact.invalid_at is not None]
+    (change,) = [change for change in memory.history(rome.id) if change.op == "supersede"]
+    assert change.decision is not None
+    memory.undo(change.decision)
+    assert "Rome" not in first()  # hidden until it has been told again
+    memory.maintain()
+    assert "Ana: I live in Rome." in first()
+    assert memory.check() == []

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mnemos.levels import segment
 from mnemos.levels.central import Voice, central, shortened_sentences
 from mnemos.levels.segment import Cutter, Said
 from mnemos.levels.sentences import content, prose
 from mnemos.levels.vectors import embed
+from mnemos.recall.words import split
 from mnemos.records import Memory
-from mnemos.times import to_micros
+from mnemos.store.levels import Ended
+from mnemos.times import from_micros, to_micros
 
 SENTENCES = 4
 """Sentences that tell an episode."""
@@ -41,18 +43,33 @@ def divided(turns: Sequence[Memory], known: int = 0) -> Iterator[Sequence[Memory
     yield turns[cutter.start :]
 
 
-def told(turns: Sequence[Memory]) -> str | None:
-    """What an episode says: its most central sentences, a line a turn, each with its speaker; None for nothing."""
+def told(turns: Sequence[Memory], ended: Iterable[Ended] = ()) -> str | None:
+    """What an episode says: its most central sentences, a line a turn, each with its speaker; None for nothing.
+
+    A sentence that states what has `ended` since says until when it held.
+    """
     voices = [Voice(turn.text, name_of(turn), turn.role not in ASSISTANTS) for turn in turns]
+    over = list(ended)
     lines: list[str] = []
     place = -1
     for line in central(voices, embed, SENTENCES):
+        said = _with_end(line.text, [one for one in over if one.turn == turns[line.place].id])
         if line.place == place:
-            lines[-1] += f" {line.text}"
+            lines[-1] += f" {said}"
         else:
-            lines.append(f"{line.speaker}: {line.text}" if line.speaker else line.text)
+            lines.append(f"{line.speaker}: {said}" if line.speaker else said)
         place = line.place
     return "\n".join(lines) or None
+
+
+def _with_end(sentence: str, ended: Iterable[Ended]) -> str:
+    """A sentence, with the day until which it held where it states what no longer does."""
+    words = set(split(sentence))
+    for one in ended:
+        stated = set(split(one.object))
+        if stated and stated <= words:
+            return f"{sentence.rstrip('.')} (until {from_micros(one.until).date().isoformat()})"
+    return sentence
 
 
 def name_of(memory: Memory) -> str:

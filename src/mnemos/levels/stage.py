@@ -80,7 +80,7 @@ def _extend(batch: Batch, namespace: int, session: str | None, new: Sequence[Sto
     derivations = []
     for place, turns in enumerate(parts):
         is_open = place == len(parts) - 1
-        derivation = _episode(turns, topic if topic is not None and place == 0 else turns[0].id)
+        derivation = _episode(batch, turns, topic if topic is not None and place == 0 else turns[0].id)
         if derivation is not None:
             derivations.append((derivation, is_open))
         for turn in turns:
@@ -92,8 +92,8 @@ def _extend(batch: Batch, namespace: int, session: str | None, new: Sequence[Sto
     return [num for num, (_, is_open) in zip(made, derivations, strict=True) if not is_open]
 
 
-def _episode(turns: Sequence[Memory], topic: str) -> Derivation | None:
-    text = episodes.told(turns) if len(turns) >= LEAST else None
+def _episode(batch: Batch, turns: Sequence[Memory], topic: str) -> Derivation | None:
+    text = _told(batch, turns)
     if text is None:
         return None
     dated = [to_micros(turn.happened_at) for turn in turns if turn.happened_at is not None]
@@ -128,8 +128,14 @@ def _end(batch: Batch, namespace: int) -> list[int]:
     return ended
 
 
-def _episode_again(_batch: Batch, _stored: Stored, sources: Sequence[Stored]) -> str | None:
-    return episodes.told([source.memory for source in sources]) if len(sources) >= LEAST else None
+def _told(batch: Batch, turns: Sequence[Memory]) -> str | None:
+    if len(turns) < LEAST:
+        return None
+    return episodes.told(turns, levels.ended_of(batch.connection, [turn.id for turn in turns]))
+
+
+def _episode_again(batch: Batch, _stored: Stored, sources: Sequence[Stored]) -> str | None:
+    return _told(batch, [source.memory for source in sources])
 
 
 def _theme_again(_batch: Batch, _stored: Stored, sources: Sequence[Stored]) -> str | None:

@@ -184,3 +184,31 @@ def num_of(connection: sqlite3.Connection, memory_id: str) -> int | None:
     """The number of an id."""
     row = connection.execute("SELECT num FROM memories WHERE id = ?", (memory_id,)).fetchone()
     return None if row is None else int(row[0])
+
+
+class Ended(NamedTuple):
+    """What a turn states that no longer holds: the object of the fact, and until when it held, in microseconds."""
+
+    turn: str
+    object: str
+    until: int
+
+
+def ended_of(connection: sqlite3.Connection, turns: Sequence[str]) -> list[Ended]:
+    """What these turns, by id, state that has ceased to hold since they were said."""
+    query = (
+        "SELECT t.id, json_extract(f.metadata, '$.object'), f.invalid_at FROM memories t "
+        "JOIN sources s ON s.source = t.num JOIN memories f ON f.num = s.memory "
+        "WHERE t.id = ? AND f.kind = 'fact' AND f.hidden = 0 AND f.invalid_at > coalesce(t.happened_at, 0) "
+        "AND json_extract(f.metadata, '$.object') <> ''"
+    )
+    return [Ended(*row) for turn in turns for row in connection.execute(query, (turn,))]
+
+
+def told_of(connection: sqlite3.Connection, fact: int) -> list[int]:
+    """The episodes that hold the turns from which a fact was read, and so state it."""
+    query = (
+        "SELECT DISTINCT e.memory FROM sources f JOIN sources e ON e.source = f.source "
+        "JOIN memories m ON m.num = e.memory WHERE f.memory = ? AND m.kind = 'episode'"
+    )
+    return [num for (num,) in connection.execute(query, (fact,))]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from mnemos.store import decisions, jobs
 from mnemos.store.deriving import derived_from
+from mnemos.store.levels import told_of
 from mnemos.store.touched import touch
 
 SUPERSEDES = "supersedes"
@@ -109,7 +110,7 @@ def reopen(connection: sqlite3.Connection, older: int, newer: int, said_until: i
     until = min([*others, *([] if said_until is None else [said_until])], default=None)
     close(connection, older, until, now)
     touch(connection, [older])
-    jobs.derive_again(connection, derived_from(connection, older), now)
+    jobs.derive_again(connection, [*derived_from(connection, older), *told_of(connection, older)], now)
 
 
 def reopen_all(connection: sqlite3.Connection, newer: int, now: int) -> None:

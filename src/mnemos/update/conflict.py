@@ -10,6 +10,7 @@ from __future__ import annotations
 from mnemos.stages import Batch
 from mnemos.store import decisions, superseding
 from mnemos.store.deriving import derived_from
+from mnemos.store.levels import told_of
 from mnemos.store.superseding import SUPERSEDE, SUPERSEDES, Rival
 from mnemos.update.newest import Newest
 from mnemos.update.verdict import Policy, Verdict
@@ -65,7 +66,7 @@ def supersede(batch: Batch, older: Rival, newer: Rival, until: int, policy: str)
     batch.decide(older.num, SUPERSEDE, policy, newer.num, {"until": until, "was_until": older.invalid_at})
     batch.decide(newer.num, SUPERSEDES, policy, older.num)
     batch.touch([older.num, newer.num])
-    batch.derive_again(derived_from(connection, older.num))
+    batch.derive_again([*derived_from(connection, older.num), *told_of(connection, older.num)])
 
 
 def _close_again(batch: Batch, num: int) -> None:
