@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clock import Clock
@@ -128,7 +129,7 @@ def test_a_share_is_of_all_that_is_stored(memory: Mnemos, ids: list[str], share:
 def test_first_out_of_the_index_then_into_the_episode_then_deleted(
     memory: Mnemos, ids: list[str], clock: Clock
 ) -> None:
-    terms = {"count": 3, "delete": True, "user_id": "ana"}
+    terms: Any = {"count": 3, "delete": True, "user_id": "ana"}
     rested = {one.id for one in memory.forget(**terms)}
     clock.tick(29 * DAY)
     assert memory.forget(**terms) == []
