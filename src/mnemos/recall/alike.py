@@ -56,15 +56,15 @@ class Statement:
         found = _word.findall(unmarked(text))
         kept: list[str] = []
         negated = False
-        for word in found[: LONGEST + 1]:
+        for place, word in enumerate(found[: LONGEST + 1]):
             plain = fold(word).replace("’", "'")
-            if _never.search(plain):
+            if place and word.istitle():
+                kept.append(word)  # of a name: "Now" is a song, "No" a doctor
+            elif _never.search(plain):
                 negated = True
-                continue
-            if plain in _negative:
+            elif plain in _negative:
                 negated |= plain != "longer" or (bool(kept) and not negated)
-                continue
-            if plain not in _light:
+            elif plain not in _light:
                 kept.append(word)
         return cls(tuple(kept), negated)
 
