@@ -387,7 +387,7 @@ def test_levels_that_state_what_was_superseded_say_so_or_are_not_shown(memory: M
     day("I live in Rome.", "2025-03-01T12:00:00Z")
     assert "Ana: I live in Rome." in first()
     day("I moved to Porto.", "2026-02-01T12:00:00Z")
-    assert "Ana: I live in Rome (until 2026-02-01)" in first()
+    assert "Ana: I live in Rome (until 2026-02-01)." in first()
     (rome,) = [fact for fact in memory.facts("Ana", "lives in", user_id="ana") if fact.invalid_at is not None]
     (change,) = [change for change in memory.history(rome.id) if change.op == "supersede"]
     assert change.decision is not None

@@ -103,6 +103,12 @@ def test_what_was_said_later_of_an_earlier_time_was_so_then() -> None:
     assert str(first) == "lives in Porto (2026-02-01)"
 
 
+def test_what_is_told_long_after_it_was_done_has_no_day() -> None:
+    built = fact("Ana built a boat", "built", "a boat", "2026-03-12")
+    assert lines(built) == ["done: built a boat"]
+    assert not timeline_of("Ana", [built], [], None, None)
+
+
 def test_groups_have_room_for_so_many_and_the_latest_come_first() -> None:
     liked = [fact(f"Ana likes {n}", "likes", f"thing {n}", f"2026-01-{n:02}") for n in range(1, 20)]
     shown = lines(*liked)

@@ -18,6 +18,8 @@ SENTENCES = 4
 """Sentences that tell an episode."""
 ASSISTANTS = frozenset({"assistant", "tool", "system"})
 """Roles that answer; what people say themselves counts more."""
+_PLAIN = 2
+"""Words beside what has ended up to which a sentence states nothing else."""
 _BEGINNING = 1_200
 """Characters of a turn that tell what it is about."""
 
@@ -68,7 +70,9 @@ def _with_end(sentence: str, ended: Iterable[Ended]) -> str:
     for one in ended:
         stated = set(split(one.object))
         if stated and stated <= words:
-            return f"{sentence.rstrip('.')} (until {from_micros(one.until).date().isoformat()})"
+            what = f"{one.object} " if len(content(sentence)) > len(content(one.object)) + _PLAIN else ""
+            stop = "." if sentence.endswith(".") else ""
+            return f"{sentence.removesuffix('.')} ({what}until {from_micros(one.until).date().isoformat()}){stop}"
     return sentence
 
 

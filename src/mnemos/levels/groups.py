@@ -44,7 +44,7 @@ GROUPS: tuple[tuple[str, re.Pattern[str]], ...] = (
         "likes",
         _any(
             r"likes?|loves?|enjoys?|prefers?|favou?rite|hates?|dislikes?|can(?:'t|not) stand|interested|hobb\w+|fan of|"
-            r"afraid|fears?|into|keen|wants? (?:the|an?)"
+            r"afraid|fears?|into|keen|always wants|wants? (?:the|an?)"
         ),
     ),
     (
@@ -71,6 +71,7 @@ _DID = re.compile(
     r"cracked|learned|learnt|completed|graduated|published|performed|stolen|planted|found)\b"
 )
 _PAST = re.compile(r"^(?:[a-z]{2,}ed|took|got|came|drove|flew|wrote|taught|sang|met|spent|threw|held|led|grew)\b")
+_LATE = re.compile(r"\b(?:built|made|wrote|painted|taught|led|grew|read|published|designed|created|used to)\b")
 _ON_JOB = re.compile(r"^(?:earns|boss is|manager is|colleague is|works with|works (?:from|on))\b")
 _JOB = re.compile(r"^works (?:as|at|for)\b")
 _ON_HOME = re.compile(r"^(?:flatmate|roommate|housemate|landlord|landlady|neighbou?r) is\b|^rents?\b")
@@ -108,3 +109,8 @@ def rests_on_job(relation: str) -> bool:
 def rests_on_home(relation: str) -> bool:
     """Whether it no longer holds once the home is another."""
     return _ON_HOME.match(relation) is not None
+
+
+def told_late(text: str) -> bool:
+    """Whether it is of the sort that is often told long after it was done, so that its day is not when it was said."""
+    return _LATE.search(text) is not None

@@ -146,7 +146,8 @@ def _entry(group: str, fact: Known, now: datetime | None) -> ProfileLine:
     if now is not None and fact.since is not None and fact.since <= now:
         said = _AHEAD.sub(r"was \1", said)
     until = fact.until if fact.until is not None and (now is None or fact.until <= now) else None
-    return ProfileLine(group, said, fact.since or fact.said_at, until, (fact.id,))
+    since = fact.since or (None if group == DONE and groups.told_late(fact.text) else fact.said_at)
+    return ProfileLine(group, said, since, until, (fact.id,))
 
 
 def told(subject: str, lines: Sequence[ProfileLine]) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mnemos.levels.answers import Moment
 from mnemos.levels.episodes import ASSISTANTS
-from mnemos.levels.groups import DONE
+from mnemos.levels.groups import DONE, told_late
 from mnemos.levels.profile import Known, group_of
 from mnemos.levels.sentences import content, sentences, shortened
 from mnemos.levels.telling import EVENT, FIRST, telling
@@ -24,13 +24,13 @@ SAME = 0.6
 
 
 def of_fact(memory: Memory) -> Moment | None:
-    """A fact's place in time: when it took place or began; for what was done, else when it was said.
+    """A fact's place in time: when it took place or began; else, for what one tells of at once, when it was said.
 
     None for what merely holds, and where nothing is known of its time.
     """
     at = memory.valid_at
     if at is None and (group_of(Known.of(memory)) == DONE or _MOVED.search(memory.text)):
-        at = memory.happened_at
+        at = None if told_late(memory.text) else memory.happened_at
     return None if at is None else Moment(at, memory.text, "fact", (memory.id,), None, memory.invalid_at)
 
 
