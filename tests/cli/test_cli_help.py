@@ -19,6 +19,7 @@ ASKED = (
     *("facts", "undo", "feedback", "bench update"),
     *("costs", "jobs"),
     *("why", "admit"),
+    *("entities", "graph", "alias"),
     *("forget", "budget", "pin", "unpin", "expire", "bench forget"),
 )
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"

@@ -83,7 +83,7 @@ def graph(call: Call, who: str, scope: dict[str, Any], depth: int, as_of: str | 
 
 @command(
     "alias",
-    "mnemos alias Mum --of Bríd --user ana",
+    "mnemos alias Reet --of Rita --user ana",
     "mnemos alias Rita --of Rita --user ana",
 )
 @click.argument("name")
