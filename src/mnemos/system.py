@@ -293,7 +293,8 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
         Empty, and false, where nothing is known about the question. Counts as a use of the memories that it shows.
         """
         budget = read_count(budget, "budget", 1, 10_000_000)
-        hits = self.search(query, limit=CONTEXT_CANDIDATES, **where)
+        text, request = read_query_text(query), read_request(where, self._zone)
+        hits = self._searcher.gather(Asked(text, self._moment(request.now)), request, CONTEXT_CANDIDATES, threshold())
         count = self._count_tokens or StaticEmbedder.bundled().count
         places = self._store.places([hit.memory.id for hit in hits])
         context = compose(
@@ -301,7 +302,6 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
             hits,
             budget=budget,
             count_tokens=count,
-            threshold=threshold(),
             position=lambda m: (places.get(m.id, 0),),
         )
         self._uses.update({memory_id: 1 for item in context.items for memory_id in item.memory_ids})

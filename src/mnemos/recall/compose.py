@@ -15,7 +15,7 @@ from mnemos.quoting import OPENING as OPENING
 from mnemos.recall.excerpt import Focus, one_line, word_list
 from mnemos.recall.gist import gist
 from mnemos.recall.layout import Line, Position, in_reading_order, line_of, render
-from mnemos.records import Context, Hit
+from mnemos.records import Context, Hit, Memory
 
 EXCERPT = 64
 """Words that are shown of a longer text where many memories compete for the budget."""
@@ -141,8 +141,10 @@ class _Filler:
     def _shown(self, hit: Hit, words: int, whole: int, *, cut: bool = True) -> str:
         text = hit.memory.text
         if len(text) > 16 * whole or len(word_list(text)) > whole:
-            return self._focus.cut(text, words, hit.passage)
-        return gist(text, self._focus.stems) if cut else one_line(text)
+            shown = self._focus.cut(text, words, hit.passage)
+        else:
+            shown = gist(text, self._focus.stems) if cut else one_line(text)
+        return f"{shown} {past}" if (past := _past(hit.memory)) and shown else shown
 
     def _is_told(self, line: Line) -> bool:
         """Whether one line of the block says all this already; it then names this memory too."""
@@ -175,6 +177,12 @@ class _Filler:
             self._seen.setdefault(run, []).append(line)
         self.lines.append(line)
         return True
+
+
+def _past(memory: Memory) -> str:
+    """Until when what is no longer true was, so that nobody reads it as current."""
+    until = memory.invalid_at
+    return "" if until is None else f"(until {until.date().isoformat()})"
 
 
 def _value(hit: Hit) -> float:

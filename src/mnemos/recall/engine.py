@@ -32,6 +32,8 @@ class Ranking:
     terms: fusion.Terms
     raised: NDArray[np.float64] | None = None
     """By how many logits each was raised because it is current, where any was."""
+    vectors: NDArray[np.float32] | None = None
+    """One of unit length for every unit, as `terms` has values."""
 
     def why(self, place: int) -> dict[str, float]:
         """What each signal contributed to one hit, in logits; the values add up to the logit of its score."""
@@ -107,6 +109,7 @@ def rank(
         total=len(snapshot) if eligible is None else int(np.count_nonzero(eligible)),
         units=units,
         terms=terms,
+        vectors=snapshot.vectors,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,14 +13,14 @@ from numpy.typing import NDArray
 from mnemos.arguments import Request
 from mnemos.embed.protocol import Embedder
 from mnemos.passages import Index, Indexed
-from mnemos.recall import currency
+from mnemos.recall import across, currency
 from mnemos.recall.cores import one_core
 from mnemos.recall.engine import Ranking, rank
 from mnemos.recall.live import Snapshots, View, build_view, sorted_rows
 from mnemos.recall.query import Query, read_query
 from mnemos.recall.snapshot import Snapshot
 from mnemos.recall.tense import Tense, tense
-from mnemos.records import LEVELS, Hit, Memory, Page
+from mnemos.records import LEAVES, LEVELS, Hit, Memory, Page
 from mnemos.store.conditions import Selection
 from mnemos.store.reading import UnitRow
 from mnemos.store.sqlite import SqliteStore
@@ -57,7 +58,36 @@ class Searcher:
         if ranking is None:
             return Page(offset=offset)
         chosen = self._fold(ranking, request)[offset:needed]
-        return Page(self._hits(ranking, chosen, request), total=ranking.total, offset=offset)
+        hits = [hit for _, hit in self._hits(ranking, chosen, request)]
+        return Page(hits, total=ranking.total, offset=offset)
+
+    def gather(self, asked: Asked, request: Request, limit: int, least: float = 0.0) -> list[Hit]:
+        """What a context is composed from: the best memories, in order of how much comes together at each.
+
+        None where the best scores below `least`. Where no kinds are asked for and levels were derived, episodes and
+        themes that answer lend their members weight, and a question about somebody in general brings a profile.
+        """
+        with one_core():
+            ranking = self._ranked(asked, request, limit)
+        found = [] if ranking is None else self._hits(ranking, self._fold(ranking, request)[:limit], request)
+        if ranking is None or ranking.vectors is None or not found:
+            return []
+        reads = request.kinds == LEAVES and request.known_at is None and self._has_derived(request)
+        whom = across.about_whom(asked.text) if reads else None
+        first = across.fitting(self._levels(asked, request, ("profile",)) if whom else (), whom)
+        if found[0][1].score < least and not first:
+            return []
+        coarse = self._levels(asked, request, across.COARSE) if reads else ()
+        vectors = ranking.vectors[ranking.units[[place for place, _ in found]]]
+        rest = across.across([hit for _, hit in found], vectors, coarse)
+        return [replace(hit, score=max(hit.score, rest[0].score)) for hit in first] + rest
+
+    def _levels(self, asked: Asked, request: Request, kinds: tuple[str, ...]) -> list[Hit]:
+        return list(self.search(asked, replace(request, kinds=kinds), across.MANY, 0))
+
+    def _has_derived(self, request: Request) -> bool:
+        with self._store.db.read():
+            return not self._view(select(self._store, request)).verbatim
 
     def judge(self, asked: Asked, request: Request) -> Ranking | None:
         """Every memory of the scope, best first, before what is current is raised; None where there is none."""
@@ -155,7 +185,10 @@ class Searcher:
             kept.append((place, [other for other, into in yields.items() if into == num]))
         return kept
 
-    def _hits(self, ranking: Ranking, chosen: Sequence[tuple[int, list[int]]], request: Request) -> list[Hit]:
+    def _hits(
+        self, ranking: Ranking, chosen: Sequence[tuple[int, list[int]]], request: Request
+    ) -> list[tuple[int, Hit]]:
+        """Places in the ranking and what stands there."""
         wanted = [int(ranking.nums[place]) for place, _ in chosen] + [num for _, also in chosen for num in also]
         memories = self._store.fetch(wanted, request.known_at)
         hits = []
@@ -163,7 +196,7 @@ class Searcher:
             memory = memories.get(int(ranking.nums[place]))
             if memory is not None:
                 others = tuple(memories[num].id for num in also if num in memories)
-                hits.append(_hit(ranking, place, memory, others))
+                hits.append((place, _hit(ranking, place, memory, others)))
         return hits
 
 
