@@ -96,7 +96,8 @@ class Maintainer:
             while True:
                 finished, failures, waiting = self._pass(now)
                 done, failed = done + finished, failed + failures
-                if not finished or not waiting or self._stopped():
+                more = self._language is not None and self._language.queue(now)
+                if not finished or not (waiting or more) or self._stopped():
                     break
             forgotten = 0 if self._stopped() else keep_budgets(self._store.db, self._index, now, self._stopped)
             expired = len(self._store.erase_expired(now).ids)

@@ -64,11 +64,11 @@ class LanguageWork:
         self._resting = False
         self.queue(now)
 
-    def queue(self, now: int) -> None:
-        """Queue what derivation has read and changed since the last time."""
+    def queue(self, now: int) -> bool:
+        """Queue what derivation has read and changed since the last time; False where there is nothing."""
         with self._db.read() as connection:
             if is_read(connection, self._derived):
-                return
+                return False
         not_before = now + int(self._model.quiet * 1_000_000) if self._model.quiet else 0
         more = True
         while more:
@@ -76,6 +76,7 @@ class LanguageWork:
                 more = queue_turns(connection, self._derived, now, not_before)
         with self._db.write() as connection:
             queue_levels(connection, now, not_before)
+        return True
 
     def ask_about(self, num: int, now: int) -> None:
         """Queue a question about one memory that came back into the index."""
