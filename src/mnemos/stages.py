@@ -51,8 +51,9 @@ class Batch:
         return int(self.connection.execute("SELECT namespace FROM memories WHERE num = ?", (num,)).fetchone()[0])
 
     def fetch(self, num: int) -> Stored | None:
-        """A memory by number, as it stands now."""
-        return fetch_num(self.connection, num)
+        """A memory by number, as it stands now, without what it quotes from recall."""
+        stored = fetch_num(self.connection, num)
+        return None if stored is None else own(stored)
 
     def decide(
         self, num: int, op: str, policy: str, other: int | None = None, detail: Mapping[str, Any] | None = None

@@ -164,6 +164,11 @@ def test_what_is_quoted_is_derived_from_no_more(file: Path) -> None:
         told = {fact.text for fact in memory.facts()} - facts
         assert told
         assert not any("Oslo" in text or "Lusa" in text for text in told)
+        memory.add({"content": "Tom is black and white, and likes to sleep.", "role": "user", "name": "Ana"})
+        memory.maintain()
+        kinds = ("fact", "episode", "theme", "profile")
+        levels = [one.text for one in memory.list(limit=100, kinds=kinds)]
+        assert not any("Oslo" in text or "Lusa" in text for text in levels)
 
 
 def test_a_repeat_is_told_from_thousands_by_bounded_work(

@@ -172,4 +172,4 @@ def _read(stored: Stored) -> _Read:
 
 def _fetched(batch: Batch, num: int) -> _Read | None:
     stored = batch.fetch(num)
-    return None if stored is None else _read(own(stored))
+    return None if stored is None else _read(stored)

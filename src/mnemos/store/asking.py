@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from mnemos.quoting import own_words
 from mnemos.records import LEVELS
 from mnemos.store import jobs
 from mnemos.store.forgetting import FORGOTTEN, SUMMARISED
@@ -19,11 +20,15 @@ _SHOWN = "hidden = 0 AND resting IS NULL"
 
 
 def shown(connection: sqlite3.Connection, nums: Sequence[int], *, faded: bool = False) -> list[Stored]:
-    """Those of some memories that still exist, wait for nothing and are in the index, or left it only by fading."""
+    """Those of some memories that still exist, wait for nothing and are in the index, or left it only by fading.
+
+    What they quote from recall itself is left out.
+    """
     there_too = f" OR resting IN ('{FORGOTTEN}', '{SUMMARISED}')" if faded else ""
     query = f"SELECT 1 FROM memories WHERE num = ? AND hidden = 0 AND (resting IS NULL{there_too})"
     there = (num for num in nums if connection.execute(query, (num,)).fetchone())
-    return [stored for stored in (fetch_num(connection, num) for num in there) if stored is not None]
+    found = (fetch_num(connection, num) for num in there)
+    return [stored._replace(memory=own_words(stored.memory)) for stored in found if stored is not None]
 
 
 def before(connection: sqlite3.Connection, num: int, limit: int) -> list[Stored]:

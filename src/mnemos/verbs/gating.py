@@ -108,7 +108,7 @@ class GateVerbs(Keeper):
                 raise NotFound("id", memory_id)
             batch = Batch(connection, [], self._index, self._now())
             reversing.admit(batch, stored)
-            admitted = batch.fetch(stored.num)
+            admitted = fetch_id(connection, memory_id)
         self._settle()
         return stored.memory if admitted is None else admitted.memory
 
