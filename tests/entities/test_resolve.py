@@ -121,3 +121,21 @@ def test_reading_again_changes_nothing(tmp_path: Path) -> None:
         memory.update(turn.id, text="My aunt Nuala stayed at home.")
         assert set(names(memory)) == {"Kit", "Nuala"}
         assert memory.check() == []
+
+
+def test_what_a_person_said_of_names_survives_an_export(tmp_path: Path) -> None:
+    with opened(tmp_path / "a.db") as memory:
+        memory.add([said("Kit", "I saw my friend Ana Costa."), said("Kit", "My friend Ana met my aunt Nuala.")])
+        memory.maintain()
+        changes = [change for turn in memory.list() for change in memory.history(turn.id)]
+        (decision,) = [change.decision for change in changes if change.op == "alias"]
+        assert decision is not None
+        memory.undo(decision)
+        memory.alias("Nuala", of="Ana Costa")
+        before = names(memory)
+        assert before == {"Kit": (), "Ana": (), "Ana Costa": ("Nuala",)}
+        memory.export_file(tmp_path / "all.jsonl")
+    with opened(tmp_path / "b.db") as other:
+        other.import_file(tmp_path / "all.jsonl")
+        assert names(other) == before
+        assert other.check() == []
