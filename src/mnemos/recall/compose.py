@@ -99,10 +99,11 @@ class _Filler:
         return self._opening + headers + sum(line.cost for line in lines)
 
     def fill(self, hits: Sequence[Hit]) -> None:
-        """Take hits, the best for their length first, until nothing more fits."""
+        """Take the best hit, then the best for their length, until nothing more fits."""
         words, whole = self._lengths(len(hits))
         misses = 0
-        for hit in sorted(hits, key=_value, reverse=True):
+        best = max(hits, key=lambda hit: hit.score)
+        for hit in [best, *sorted((hit for hit in hits if hit is not best), key=_value, reverse=True)]:
             if self._left < LEAST or misses > PATIENCE:
                 return
             if min(words, len(hit.memory.text) // 8) > self._left:
