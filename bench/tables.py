@@ -91,8 +91,11 @@ def gate_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the gate costs: its scan inside `add`, and its judging in `maintain()`."""
     judged = [(f"{int(size):,}", f"{us:,.0f} µs") for size, us in found["judge_us"].items()]
     return [
-        (f"gate, secret scan of a turn of {found['characters']} characters", f"{found['scan_us']:.1f} µs"),
-        *((f"gate, judging a turn in a store of {size}, in `maintain()`", us) for size, us in judged),
+        (
+            f"gate, processor time: secret scan of a turn of {found['characters']} characters",
+            f"{found['scan_us']:.1f} µs",
+        ),
+        *((f"gate, processor time: judging a turn in a store of {size}, in `maintain()`", us) for size, us in judged),
     ]
 
 

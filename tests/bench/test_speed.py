@@ -77,9 +77,9 @@ def test_the_gate_has_its_lines():
 
     found = {"turns": 2000, "characters": 125, "scan_us": 8.04, "judge_us": {"1000": 190.2, "2000": 1201.0}}
     assert gate_rows(found) == [
-        ("gate, secret scan of a turn of 125 characters", "8.0 µs"),
-        ("gate, judging a turn in a store of 1,000, in `maintain()`", "190 µs"),
-        ("gate, judging a turn in a store of 2,000, in `maintain()`", "1,201 µs"),
+        ("gate, processor time: secret scan of a turn of 125 characters", "8.0 µs"),
+        ("gate, processor time: judging a turn in a store of 1,000, in `maintain()`", "190 µs"),
+        ("gate, processor time: judging a turn in a store of 2,000, in `maintain()`", "1,201 µs"),
     ]
 
 
