@@ -45,7 +45,8 @@ def points(run: Run, dataset: str) -> dict[str, list[tuple[float, float]]]:
     found = {}
     for policy, by_share in run.recalls[dataset].items():
         full = sum(by_share["1"])
-        found[NAMES.get(policy, policy).split(" (")[0]] = [(share, sum(by_share[f"{share:g}"]) / full) for share in SHARES]
+        name = NAMES.get(policy, policy).split(" (")[0]
+        found[name] = [(share, sum(by_share[f"{share:g}"]) / full) for share in SHARES]
     return found
 
 
