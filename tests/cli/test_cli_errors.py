@@ -28,6 +28,8 @@ LINES = {
     "maintain": ["maintain"],
     "costs": ["costs"],
     "jobs": ["jobs"],
+    "profile": ["profile"],
+    "timeline": ["timeline"],
     "facts": ["facts"],
     "undo": ["undo", "x"],
     "feedback": ["feedback", "x"],
