@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,19 +22,19 @@ def turn(name: str, text: str, day: int) -> dict[str, object]:
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Mnemos:
-    memory = Mnemos(tmp_path / "a.db")
-    memory.add(
-        [
-            turn("Ana", "My sister Rita lives in Lisbon with her dog Milo.", 1),
-            turn("Ana", "Rita moved to Porto last week, and Tomasz helped her with the boxes.", 20),
-            turn("Ana", "Tomasz is from Kraków and works as a joiner.", 21),
-        ],
-        user_id="ana",
-    )
-    memory.add(turn("Kit", "My friend Rita lives in Madrid with Hugo.", 2), user_id="kit")
-    memory.maintain()
-    return memory
+def memory(tmp_path: Path) -> Iterator[Mnemos]:
+    with Mnemos(tmp_path / "a.db") as memory:
+        memory.add(
+            [
+                turn("Ana", "My sister Rita lives in Lisbon with her dog Milo.", 1),
+                turn("Ana", "Rita moved to Porto last week, and Tomasz helped her with the boxes.", 20),
+                turn("Ana", "Tomasz is from Kraków and works as a joiner.", 21),
+            ],
+            user_id="ana",
+        )
+        memory.add(turn("Kit", "My friend Rita lives in Madrid with Hugo.", 2), user_id="kit")
+        memory.maintain()
+        yield memory
 
 
 def edges(graph: Graph) -> set[tuple[str, str, str]]:

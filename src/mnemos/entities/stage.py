@@ -96,6 +96,7 @@ def _note(
         if named is not None:
             mentioned[named.key] = named
     entities.mention(batch.connection, stored.num, [named.num for named in mentioned.values()])
+    resolve.recall_decisions(batch, namespace, stored.num)
     for named in mentioned.values():
         if named.kind in LIVING:
             _settle(batch, namespace, stored.num, named, speakers, rows)
@@ -103,7 +104,6 @@ def _note(
         alias, of = rows.get(name_key(one.alias)), rows.get(name_key(one.of or who or ""))
         if alias is not None and of is not None:
             resolve.state(batch, namespace, stored.num, alias, of, STATED)
-    resolve.recall_decisions(batch, namespace, stored.num)
     for key in mentioned:
         # the store may have merged or parted it
         if (now := entities.by_num(batch.connection, mentioned[key].num)) is not None:

@@ -121,7 +121,8 @@ def _join(connection: Connection, namespace: int, short: str, named: Named | Non
         entities.part(connection, named, now, for_good=False)
         entities.set_into(connection, named.num, target.num)
     key = name_key(short)
-    memory = around.latest(connection, target.num)
+    # both names are known where this memory is read again
+    memory = max(around.latest(connection, one.num) for one in (target, named) if one is not None)
     told = {"name": key, "of": target.key}
     made = decisions.decide(connection, memory, ALIAS, USER, now, detail=told)
     num = entities.add_alias(connection, namespace, target.num, key, short, USER, now)
