@@ -277,8 +277,7 @@ def _sessions(rows: Sequence[Row], names: Names, before: Columns | None) -> list
     """A number per unit: turns by session, other kinds each by themselves, unnamed turns by gaps in time."""
     numbers: list[int] = []
     loose, when = -1, NONE
-    said = np.flatnonzero(before.num > 0) if before is not None else ()
-    if before is not None and len(said):
+    if before is not None and (said := np.flatnonzero(before.num > 0)).size:
         loose, when = int(before.session[said[-1]]), int(before.time[said[-1]])
     for row in rows:
         if row.num < 0:

@@ -13,7 +13,7 @@ import numpy as np
 from mnemos.namespaces import namespace_from_key, namespace_key
 from mnemos.passages import Index, Indexed, Source
 from mnemos.records import Namespace
-from mnemos.store import entities, log
+from mnemos.store import entities, jobs, log, progress
 from mnemos.store.database import Database
 from mnemos.store.meta import active_embedder, bump_epoch, write_meta
 from mnemos.store.projection import MAX_PARTS, serving, write_units
@@ -63,7 +63,7 @@ class Checker:
             ]
 
     def reindex(self, index: Index, analyzer: str, now: int) -> int:
-        """Build memories, links, passages and vectors anew from the log, in one transaction; returns how many."""
+        """Build all that follows from the log anew, in one transaction; derivation begins anew with `maintain()`."""
         with self.db.write() as connection:
             connection.execute("PRAGMA defer_foreign_keys = ON")
             _rebuild_namespaces(connection)
@@ -71,6 +71,8 @@ class Checker:
             entities.sweep(connection)
             rebuild_links(connection)
             _rebuild_units(connection, index, now)
+            progress.restart(connection)
+            jobs.enqueue(connection, jobs.DERIVE, None, now)
             write_meta(connection, "analyzer", analyzer)
             # rows that moved leave copies behind, which must not outlive them
             write_meta(connection, "purge", "pending")
@@ -274,10 +276,8 @@ def _check_loose(connection: sqlite3.Connection) -> Iterator[Problem]:
 
 
 def _close(stored: bytes, made: bytes) -> bool:
-    if len(stored) != len(made):
-        return False
-    difference = np.frombuffer(stored, np.float16).astype(np.float32) - np.frombuffer(made, np.float16)
-    return not len(difference) or bool(np.max(np.abs(difference)) <= TOLERANCE)
+    one, two = (np.frombuffer(vector, np.float16).astype(np.float32) for vector in (stored, made))
+    return len(one) == len(two) and bool((np.abs(one - two) <= TOLERANCE).all())
 
 
 def _rebuild_units(connection: sqlite3.Connection, index: Index, now: int) -> None:

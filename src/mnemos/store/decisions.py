@@ -82,7 +82,8 @@ def mark_undone(connection: sqlite3.Connection, decision_id: str, now: int) -> N
 
 def release(connection: sqlite3.Connection, decision_id: str, now: int) -> None:
     """Note that the ground of an automatic decision is gone; unlike one that was undone, it may be taken again."""
-    query = "UPDATE decisions SET undone_at = ?, detail = json_set(coalesce(detail, '{}'), '$.released', 1) WHERE id = ?"
+    released = "json_set(coalesce(detail, '{}'), '$.released', 1)"
+    query = f"UPDATE decisions SET undone_at = ?, detail = {released} WHERE id = ?"
     connection.execute(query, (now, decision_id))
 
 

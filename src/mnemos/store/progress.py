@@ -30,6 +30,11 @@ def advance(connection: sqlite3.Connection, stage: str, seq: int) -> None:
     connection.execute("INSERT OR REPLACE INTO progress VALUES (?, ?)", (stage, seq))
 
 
+def restart(connection: sqlite3.Connection) -> None:
+    """Let every stage read the log from its beginning; what it finds as it was, it leaves alone."""
+    connection.execute("DELETE FROM progress")
+
+
 def unread(connection: sqlite3.Connection, after: int, limit: int) -> Unread | None:
     """What the next entries of the log are about, in reading order; None where there is nothing new."""
     entries = connection.execute(
