@@ -138,6 +138,31 @@ def test_a_small_budget_still_shows_something_of_a_long_text() -> None:
     assert context.tokens <= 60
 
 
+def test_the_best_hit_is_shown_before_shorter_ones() -> None:
+    best = "Rita came by with bread, soup, olives and a cake, and said that walnuts make her throat swell, as in 1998."
+    hits = [hit(1, best, 0.3), *(hit(number, f"Rita has hat number {number}.", 0.25) for number in range(2, 9))]
+    context = compose("Which allergy does Rita have?", hits, budget=60, count_tokens=count)
+    assert "walnuts" in str(context)
+
+
+def test_what_is_cut_comes_back_where_there_is_room() -> None:
+    def text(town: str) -> str:
+        return f"Thanks, Ben! I booked the ferry to {town} for the ninth of May with my sister Rita. How are you doing?"
+
+    hits = [hit(number, text(town)) for number, town in enumerate(["Faial", "Pico", "Flores", "Corvo", "Porto"])]
+    whole = compose("When is the ferry?", hits, budget=500, count_tokens=count)
+    assert {item.text for item in whole.items} == {one.memory.text for one in hits}
+    short = compose("When is the ferry?", hits, budget=150, count_tokens=count)
+    assert all(item.text.startswith("… I booked") or item.text.startswith("Thanks") for item in short.items)
+    assert any(item.text.startswith("… I booked") and item.text.endswith("Rita. …") for item in short.items)
+
+
+def test_what_no_longer_holds_says_until_when_it_did() -> None:
+    past = hit(1, "Rita lives in Porto.", kind="fact", speaker=None, invalid_at=START + timedelta(days=30))
+    context = compose("Where does Rita live?", [past], budget=100, count_tokens=count)
+    assert str(context).endswith("fact: Rita lives in Porto. (until 2026-04-01) [1]")
+
+
 def test_what_was_derived_names_its_sources() -> None:
     fact = hit(1, "Rita is vegan.", kind="fact", speaker=None, sources=("t1", "t2", "t3"))
     context = compose("Rita", [fact], budget=100, count_tokens=count)
