@@ -59,7 +59,8 @@ def across(hits: Sequence[Hit], vectors: NDArray[np.float32], coarse: Sequence[H
         return []
     scores = np.array([hit.score for hit in hits])
     seeds = np.where(np.arange(len(hits)) < SEEDS, scores, 0.0)
-    found = scores + spread(seeds, alike(vectors, nearest=NEAREST, least=LEAST), decay=ALIKE) - seeds
+    links = alike(vectors, nearest=NEAREST, least=LEAST, first=SEEDS)
+    found = scores + spread(seeds, links, decay=ALIKE) - seeds
     found += _from_levels(hits, coarse)
     order = np.argsort(-found, kind="stable")
     return [replace(hits[place], score=min(1.0, float(found[place]))) for place in order]

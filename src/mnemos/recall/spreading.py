@@ -48,14 +48,17 @@ def spread(activation: Values, links: Iterable[Link], *, decay: float, hops: int
     return total
 
 
-def alike(vectors: NDArray[np.float32], *, nearest: int, least: float) -> list[Link]:
-    """Links from each vector of unit length to its nearest others, weighing what their cosine is, at least `least`."""
+def alike(vectors: NDArray[np.float32], *, nearest: int, least: float, first: int | None = None) -> list[Link]:
+    """Links from each vector of unit length, or the `first` few, to the nearest others of at least so high a cosine.
+
+    A link weighs what the cosine is.
+    """
     if len(vectors) < 2:
         return []
-    cosines = vectors @ vectors.T
+    cosines = vectors[:first] @ vectors.T
     np.fill_diagonal(cosines, 0)
-    if nearest < len(cosines):
+    if nearest < cosines.shape[1]:
         bounds = np.partition(cosines, -nearest, axis=1)[:, -nearest]
         cosines = np.where(cosines >= bounds[:, None], cosines, 0)
     source, target = np.nonzero(cosines > least)
-    return [Link(int(a), int(b), float(cosines[a, b])) for a, b in zip(source, target, strict=True)]
+    return list(map(Link, source.tolist(), target.tolist(), cosines[source, target].tolist()))
