@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ FRAMES = (
     "{0} moved to {1} last week because of {2}.",
     "Please call me {0}. I am allergic to {1} and I love {2}.",
     "My friend {0} {1} plays the {2} in a band.",
+    "I saw Dr. {0} again, and my boss {1} was with {2}.",
     "I bought a {0} for my brother {1} in {2}.",
 )
 
@@ -47,6 +49,13 @@ def integers(path: Path) -> set[int]:
         return {value for (value,) in raw.execute(query)}
 
 
+def keys_of(said: dict[str, list[str]], ids: set[str]) -> set[int]:
+    """The hashes of names that some memories may hold: words, pairs of them, and with a title."""
+    pairs = [f"{one} {two}" for memory_id in ids for one, two in pairwise(said[memory_id])]
+    alone = [word for memory_id in ids for word in said[memory_id]]
+    return {name_key(name) for name in [*pairs, *alone, *(f"Dr. {name}" for name in [*pairs, *alone])]}
+
+
 def holding(path: Path, words: set[str]) -> set[str]:
     """Which of these words a table or a file still holds."""
     said, raw = tables(path), raw_bytes(path).lower()
@@ -58,7 +67,7 @@ def test_no_word_of_what_is_deleted_stays(tmp_path: Path, clock: Clock, seed: in
     rng = random.Random(seed)
     path = tmp_path / "a.db"
     with Mnemos(path, clock=clock) as memory:
-        said: dict[str, set[str]] = {}
+        said: dict[str, list[str]] = {}
         pool = [made_up(rng) for _ in range(18)]
         for turn in range(24):
             words = [rng.choice(pool) if rng.random() < 0.5 else made_up(rng) for _ in range(3)]
@@ -67,7 +76,7 @@ def test_no_word_of_what_is_deleted_stays(tmp_path: Path, clock: Clock, seed: in
                 {"content": rng.choice(FRAMES).format(*words), "name": speaker, "session_id": f"s{turn // 6}"},
                 user_id="ana",
             )
-            said[added.id] = {*words, speaker}
+            said[added.id] = [*words, speaker]
             clock.tick(600)
             if turn % 8 == 7:
                 memory.maintain()
@@ -79,12 +88,13 @@ def test_no_word_of_what_is_deleted_stays(tmp_path: Path, clock: Clock, seed: in
         gone = set(rng.sample(sorted(said), 14))
         for memory_id in gone:
             assert memory.delete(memory_id).purge == "done"
-        stay = set().union(*(words for memory_id, words in said.items() if memory_id not in gone))
-        lost = set().union(*(said[memory_id] for memory_id in gone)) - stay
+        stay: set[str] = set().union(*(words for memory_id, words in said.items() if memory_id not in gone))
+        lost: set[str] = set().union(*(said[memory_id] for memory_id in gone)) - stay
         assert lost
         assert holding(path, lost) == set()
         hashes = integers(path)
         assert not {name_key(word) for word in lost} & hashes
+        assert not {key for key in keys_of(said, gone) if str(key) in tables(path)} - keys_of(said, set(said) - gone)
         assert not {subject_key(word) for word in lost} & hashes
         assert all(memory.verify_erased(word).clean for word in lost)
         assert memory.check() == []

@@ -126,8 +126,7 @@ def forget_unmentioned(connection: sqlite3.Connection, entities: Iterable[int]) 
         if named is None:
             continue
         if not left:
-            connection.execute("DELETE FROM aliases WHERE entity = ?", (num,))
-            _forget_alias(connection, named)
+            _forget_aliases(connection, named)
             connection.execute("UPDATE entities SET into_entity = NULL WHERE into_entity = ?", (num,))
             connection.execute("DELETE FROM entities WHERE num = ?", (num,))
             continue
@@ -141,13 +140,19 @@ def forget_unmentioned(connection: sqlite3.Connection, entities: Iterable[int]) 
             connection.execute(small, (num, name))
 
 
-def _forget_alias(connection: sqlite3.Connection, named: Named) -> None:
-    """Delete a name that no memory has from the aliases too, but where it is part of an entity's own name."""
-    query = (
-        "DELETE FROM aliases WHERE key = ? AND namespace = (SELECT namespace FROM entities WHERE num = ?) "
-        "AND NOT EXISTS (SELECT 1 FROM entities e WHERE e.num = aliases.entity AND instr(e.name, aliases.name))"
+def _forget_aliases(connection: sqlite3.Connection, named: Named) -> None:
+    """Delete the aliases of a name that no memory has, and itself from those of others.
+
+    It stays where it is part of an entity's own name. What was decided keeps no hash of it.
+    """
+    gone = (
+        "entity = ?1 OR (key = ?2 AND namespace = (SELECT namespace FROM entities WHERE num = ?1) AND NOT EXISTS "
+        "(SELECT 1 FROM entities e WHERE e.num = aliases.entity AND instr(e.name, aliases.name)))"
     )
-    connection.execute(query, (named.key, named.num))
+    decided = f"SELECT decision FROM aliases WHERE decision IS NOT NULL AND ({gone})"
+    values = (named.num, named.key)
+    connection.execute(f"UPDATE decisions SET detail = NULL WHERE id IN ({decided})", values)
+    connection.execute(f"DELETE FROM aliases WHERE {gone}", values)
 
 
 def sweep(connection: sqlite3.Connection) -> None:
@@ -202,7 +207,9 @@ def part(connection: sqlite3.Connection, named: Named, now: int, *, for_good: bo
     for alias in aliases_of_key(connection, namespace, named.key):
         if alias.decision is not None and not alias.undone:
             mark_undone(connection, alias.decision, now)
-            connection.execute("UPDATE aliases SET decision = NULL WHERE num = ?", (alias.num,))
+            if not for_good:
+                connection.execute("UPDATE decisions SET detail = NULL WHERE id = ?", (alias.decision,))
+                connection.execute("UPDATE aliases SET decision = NULL WHERE num = ?", (alias.num,))
         if for_good:
             connection.execute("UPDATE aliases SET undone_at = coalesce(undone_at, ?) WHERE num = ?", (now, alias.num))
 
