@@ -48,7 +48,8 @@ def measure(snapshot: Snapshot, query: Query) -> Signals:
     values = {name: matches.restore(snapshot, value) for name, value in values.items()}
     values["generality"] = snapshot.vectors @ snapshot.mean_vector
     people = speakers(snapshot, query)
-    silent = not any(bool(value.any()) for value in people.values())
+    said = snapshot.columns.num > 0
+    silent = not any(bool(value[said].any()) for value in people.values())
     level["unattributed"] = np.full(len(snapshot.columns.num), silent, np.float32)
     values |= people | times(snapshot, query) | kind_of_answer(snapshot, query)
     return Signals(values, level)
