@@ -19,11 +19,14 @@ sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "src")]
 from plot import log_plot, share_plot  # noqa: E402
 from tables import comparison, curve, own_table  # noqa: E402
 
-from mnemos.bench import boundaries, forget_report, report, update_report  # noqa: E402
+from mnemos.bench import boundaries, forget_report, levels_report, report, update_report  # noqa: E402
 from mnemos.bench.recall import Run  # noqa: E402
 from mnemos.bench.table import Table  # noqa: E402
 
-DOCUMENTS = ("README.md", "docs/benchmarks.md", "docs/update.md", "docs/levels.md", "docs/forget.md", "docs/gate.md")
+DOCUMENTS = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("benchmarks", "update", "levels", "context", "forget", "gate")),
+)
 LEFT_OUT = ("static", "BM25+static", "95% interval")
 """Columns that the README has no room for."""
 PLOT = "docs/search-time.svg"
@@ -163,6 +166,12 @@ def gate() -> str:
     return Table("", columns, tuple(rows)).markdown()
 
 
+def context_share() -> str:
+    """How much of the evidence a context holds, by budget and by kind of question."""
+    run = levels_report.load(ROOT / "bench/results/levels.json")
+    return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in levels_report.tables(run))
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "recall": lambda: _main(recall()).markdown(),
     "fit": fit,
@@ -179,6 +188,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "episodes": episodes,
     "update-made-with": lambda: made_with("update"),
     "gate": gate,
+    "context-share": context_share,
+    "context-made-with": lambda: made_with("levels"),
     "forget": forget,
     "forget-unseen": forget_unseen,
     "forget-made-with": lambda: made_with("forget"),
