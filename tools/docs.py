@@ -172,6 +172,27 @@ def context_share() -> str:
     return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in levels_report.tables(run))
 
 
+def operations() -> str:
+    """The short table of the README: what each operation does, beside the simplest thing that could be done."""
+    facts, turns = (raw("update")["tables"][number]["rows"] for number in (0, 1))
+    rows = [(f"first hit right / outdated above it: {row[0]}", row[3], row[5]) for row in facts]
+    rows += [(f"newest evidence above the older: {r[0]}", r[3].split()[0], r[5].split()[0]) for r in turns[-1:]]
+    for dataset, _, tokens, whole, _, derived, *_ in raw("levels")["tables"][0]["rows"]:
+        if tokens == "1000":
+            rows.append((f"evidence in a context of 1,000 tokens: {dataset}", whole, derived))
+    for table in raw("forget")["tables"]:
+        kept = {row[0]: row for row in table["rows"]}
+        for place in (3, 4):
+            share, data = table["columns"][place], table["title"].split(",")[0]
+            left = [kept[policy][place].split()[0] for policy in ("longest", "Mnemos")]
+            rows.append((f"R@10 with {share} of the turns kept: {data}", left[0], left[1]))
+    note = (
+        "The simple way is ranking alone, the best turns whole while they fit, and keeping the longest turns. "
+        "Development data, on which Mnemos' numbers were fitted; the pages say what unseen conversations reach."
+    )
+    return Table("", ("percent", "the simple way", "Mnemos"), tuple(rows), note).markdown()
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "recall": lambda: _main(recall()).markdown(),
     "fit": fit,
@@ -184,6 +205,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "speed-own": lambda: own_table(raw("speed")).markdown(),
     "speed-made-with": lambda: made_with("speed"),
     "measured": measured,
+    "operations": operations,
     "update": update,
     "episodes": episodes,
     "update-made-with": lambda: made_with("update"),
