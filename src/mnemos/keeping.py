@@ -24,7 +24,6 @@ from mnemos.io.jsonl import ExportReport
 from mnemos.io.jsonl import export_file as export_to
 from mnemos.maintenance import Background, Deriver, Maintained, Maintainer
 from mnemos.namespaces import Scope, read_scope
-from mnemos.operations import default_stages
 from mnemos.passages import Index
 from mnemos.pipeline import NAME, Pipeline
 from mnemos.recall.analyze import ANALYZER
@@ -39,6 +38,13 @@ from mnemos.times import Zone, from_micros, read_zone, to_micros, utc_now
 if TYPE_CHECKING:
     from mnemos.llm import LanguageModel
     from mnemos.llm.work import LanguageWork
+
+
+def default_stages() -> tuple[Stage, ...]:
+    """The default choice of policies, loaded when it is needed: a search does not wait for it."""
+    from mnemos.operations import default_stages as chosen
+
+    return chosen()
 
 
 class Keeper:
@@ -73,8 +79,10 @@ class Keeper:
         self._store = SqliteStore(file, embedder=first.name, dim=first.dim, analyzer=ANALYZER, now=self._now())
         indexer = Indexer(self._serving)
         self._index = indexer.index
-        chosen = default_stages() if stages is None else stages
-        self._pipeline = Pipeline(self._store.db, chosen, indexer.index_offline)
+        chosen = None if stages is None else tuple(stages)
+        self._pipeline = Pipeline(
+            self._store.db, lambda: default_stages() if chosen is None else chosen, indexer.index_offline
+        )
         self._searcher = Searcher(self._store, self._index, self._serving)
         self._llm = llm
         self._maintainer = Maintainer(

@@ -7,9 +7,10 @@ point, killed even, and goes on where it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 from mnemos.passages import Index
-from mnemos.stages import Batch, Stage, own
+from mnemos.stages import Again, Batch, Stage, own
 from mnemos.store import progress
 from mnemos.store.database import Database
 from mnemos.store.erasing import erase_rows
@@ -25,13 +26,21 @@ NAME = "derive"
 
 
 class Pipeline:
-    """The stages of one store, in order."""
+    """The stages of one store, in order; they are made when the first of them is needed."""
 
-    def __init__(self, db: Database, stages: Sequence[Stage], index: Index) -> None:
+    def __init__(self, db: Database, stages: Callable[[], Sequence[Stage]], index: Index) -> None:
         self._db = db
         self._index = index
-        self.stages = tuple(stages)
-        self._again = {recipe: again for stage in self.stages for recipe, again in stage.again.items()}
+        self._make = stages
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """In the order in which they read."""
+        return tuple(self._make())
+
+    @cached_property
+    def _again(self) -> dict[str, Again]:
+        return {recipe: again for stage in self.stages for recipe, again in stage.again.items()}
 
     def run(self, now: int, stopped: Callable[[], bool], size: int = BATCH) -> Iterator[int]:
         """Read all that is new, or until `stopped`; yields how many memories each batch had."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mnemos.facts.extract import extract
 from mnemos.facts.keys import Keys, keys, subject_key
 from mnemos.facts.scene import THE_USER, kin_of, speaker_of
 from mnemos.facts.statement import Statement
+from mnemos.records import Memory
 from mnemos.stages import Again, Batch
 from mnemos.store import facts as table
 from mnemos.store.deriving import Derivation
@@ -118,7 +118,7 @@ class FactStage:
 
     def _note_own(self, batch: Batch, stored: Stored) -> None:
         """A fact that was added as one is not derived again: it gets its row itself."""
-        found = extract(stored.memory)
+        found = _read(stored.memory)
         if not found:
             table.remove(batch.connection, stored.num)
             return
@@ -147,9 +147,13 @@ class FactStage:
 def statements_of(batch: Batch, stored: Stored, known: Mapping[str, str] | None = None) -> list[Statement]:
     """What a memory states, read with the turns right before it and with who is `known` to its speaker."""
     before = table.turns_before(batch.connection, stored, BEFORE) if stored.memory.session_id else []
-    return extract(
-        stored.memory, [one.memory for one in before], _people(batch, stored, {}) if known is None else known
-    )
+    return _read(stored.memory, [one.memory for one in before], _people(batch, stored, {}) if known is None else known)
+
+
+def _read(memory: Memory, before: Sequence[Memory] = (), known: Mapping[str, str] | None = None) -> list[Statement]:
+    from mnemos.facts.extract import extract  # here, so that a search does not wait for the rules to be compiled
+
+    return extract(memory, before, known)
 
 
 def _people(batch: Batch, stored: Stored, read: dict[tuple[int, str], dict[str, str]]) -> dict[str, str]:

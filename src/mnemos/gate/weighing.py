@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mnemos.gate.features import Seen
-from mnemos.gate.salience import after_reply, saliences
 from mnemos.records import Memory
 from mnemos.stages import Again, Batch
 from mnemos.store import forgetting
@@ -32,6 +30,10 @@ class SalienceStage:
             self._weigh(batch, namespace, group)
 
     def _weigh(self, batch: Batch, namespace: int, group: Sequence[Stored]) -> None:
+        # here, so that a search does not wait for the features' expressions to be compiled
+        from mnemos.gate.features import Seen
+        from mnemos.gate.salience import after_reply, saliences
+
         seen = Seen(forgetting.words_met(batch.connection, namespace))
         firsts: dict[str | None, Stored] = {}
         for stored in group:
