@@ -33,6 +33,14 @@ LINES = {
     "facts": ["facts"],
     "undo": ["undo", "x"],
     "feedback": ["feedback", "x"],
+    "entities": ["entities"],
+    "graph": ["graph", "x"],
+    "alias": ["alias", "x", "--of", "y"],
+    "forget": ["forget", "--count", "1", "--dry-run"],
+    "budget": ["budget"],
+    "pin": ["pin", "x"],
+    "unpin": ["unpin", "x"],
+    "expire": ["expire", "x", "--at", "2100-01-01T00:00:00Z"],
     "stats": ["stats"],
     "verify-erased": ["verify-erased", "x"],
 }
@@ -40,7 +48,10 @@ LINES = {
 
 
 def test_every_command_is_tried() -> None:
-    assert COMMANDS.keys() - LINES.keys() == {"add", "import", "bench recall", "bench update", "demo"}
+    assert COMMANDS.keys() - LINES.keys() == {
+        *("add", "import", "demo"),
+        *("bench recall", "bench update", "bench levels", "bench forget"),
+    }
 
 
 @pytest.mark.parametrize("words", LINES)

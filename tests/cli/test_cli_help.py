@@ -20,7 +20,7 @@ ASKED = (
     *("costs", "jobs"),
     *("why", "admit"),
     *("entities", "graph", "alias"),
-    *("forget", "budget", "pin", "unpin", "expire", "bench forget"),
+    *("forget", "budget", "pin", "unpin", "expire", "bench forget", "bench levels"),
 )
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 
@@ -65,7 +65,7 @@ def shared_options() -> set[str]:
 
 
 def test_the_page_names_no_other_command() -> None:
-    named = re.findall(r"^### `mnemos ([a-z-]+(?: recall| update)?)", DOCS.read_text("utf-8"), re.M)
+    named = re.findall(r"^### `mnemos ([a-z-]+(?: recall| update| levels| forget)?)", DOCS.read_text("utf-8"), re.M)
     assert sorted(named) == sorted(COMMANDS)
 
 

@@ -58,6 +58,13 @@ LINES: dict[str, tuple[list[str], set[str]]] = {
         ["bench", "forget", "questions.json"],
         {"format", "seed", "files", "versions", "machine", "questions", "recalls", "tables"},
     ),
+    "bench levels": (
+        ["bench", "levels", "questions.json"],
+        {
+            *("format", "seed", "files", "versions", "machine"),
+            *("budgets", "systems", "fields", "questions", "tables"),
+        },
+    ),
     "facts": (["facts", "--user", "ana"], {"total", "offset", "more", "facts"}),
     "undo": (["undo", "DECISION"], {"undone", "memories"}),
     "feedback": (["feedback", "who is vegan?", "--user", "ana", "--used", "ID"], {"factors"}),

@@ -63,16 +63,14 @@ class Checker:
             ]
 
     def reindex(self, index: Index, analyzer: str, now: int) -> int:
-        """Build all that follows from the log anew, in one transaction; derivation begins anew with `maintain()`."""
+        """Build memories, links, passages and vectors anew from the log, in one transaction; returns how many."""
         with self.db.write() as connection:
             connection.execute("PRAGMA defer_foreign_keys = ON")
             _rebuild_namespaces(connection)
-            rebuilt = _rebuild_memories(connection)
+            rebuilt = _rebuild_memories(connection, now)
             entities.sweep(connection)
             rebuild_links(connection)
             _rebuild_units(connection, index, now)
-            progress.restart(connection)
-            jobs.enqueue(connection, jobs.DERIVE, None, now)
             write_meta(connection, "analyzer", analyzer)
             # rows that moved leave copies behind, which must not outlive them
             write_meta(connection, "purge", "pending")
@@ -165,11 +163,14 @@ _ORPHANED = (
 )
 
 
-def _rebuild_memories(connection: sqlite3.Connection) -> int:
+def _rebuild_memories(connection: sqlite3.Connection, now: int) -> int:
     logged = {row["num"]: row["id"] for row in _folded(connection)}
     for num, memory_id in connection.execute("SELECT num, id FROM memories WHERE num > 0").fetchall():
         if logged.get(num) != memory_id:
             connection.execute("DELETE FROM memories WHERE num = ?", (num,))
+    if len(logged) > connection.execute("SELECT count(*) FROM memories WHERE num > 0").fetchone()[0]:
+        progress.restart(connection)  # what was judged of a lost row is lost with it
+        jobs.enqueue(connection, jobs.DERIVE, None, now)
     for row in _folded(connection):
         put_row(connection, row, keep=KEPT)
     connection.execute("DELETE FROM sources WHERE source NOT IN (SELECT num FROM memories)")
