@@ -16,6 +16,7 @@ LAYERS = (
     ("endpoint", "quoting"),
     ("times", "namespaces", "ids", "embed"),
     ("filters", "events"),
+    ("origin",),
     ("arguments", "store", "io"),
     ("recall",),
     ("stages",),

@@ -17,6 +17,7 @@ from mnemos.errors import (
     StoreFull,
 )
 from mnemos.llm.paying import Costs
+from mnemos.origin import Origin, current_origin, writing_as
 from mnemos.records import Change, Context, ContextItem, Deletion, Hit, Link, Memory, Page
 from mnemos.system import Mnemos
 from mnemos.verbs.gating import Kept
@@ -43,10 +44,13 @@ __all__ = [
     "NewerSchema",
     "NotAStore",
     "NotFound",
+    "Origin",
     "Page",
     "ReadOnlyStore",
     "StoreBusy",
     "StoreError",
     "StoreFull",
     "__version__",
+    "current_origin",
+    "writing_as",
 ]

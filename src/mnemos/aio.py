@@ -1,10 +1,11 @@
-"""Async twins: the sync method, run in a bounded pool of threads."""
+"""Async twins: the sync method, run in a bounded pool of threads, in the context of whoever awaits it."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from contextvars import copy_context
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
@@ -32,7 +33,7 @@ def in_thread(
     async def twin(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
         import asyncio  # here, so that a program without async does not pay for it
 
-        call = functools.partial(method, self, *args, **kwargs)
+        call = functools.partial(copy_context().run, method, self, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self.executor, call)
 
     twin.__doc__ = f"Async twin of `{method.__name__}`."
