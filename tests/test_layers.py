@@ -31,6 +31,8 @@ LAYERS = (
     ("system",),
     ("",),
     ("bench", "demo"),
+    ("compat",),
+    ("serve",),
     ("cli",),
     ("__main__",),
 )
@@ -57,6 +59,15 @@ THIRD_PARTY = {
     "click": ("cli",),
     "rich": ("cli", "demo", "bench"),
     "sentence_transformers": ("embed", "bench"),
+    "fastapi": ("serve", "cli"),
+    "httpx2": ("serve", "client"),
+    "jinja2": ("serve",),
+    "limits": ("serve", "cli"),
+    "mcp": ("serve",),
+    "prometheus_client": ("serve",),
+    "pydantic": ("serve",),
+    "starlette": ("serve",),
+    "uvicorn": ("serve", "cli"),
 }
 """Who may import what. torch is for `activation` and `parametric` only."""
 NETWORK = {"socket", "urllib", "http", "ssl", "ftplib", "smtplib", "asyncio.streams"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -116,19 +117,38 @@ class Keeper:
         name, dim = self._store.serving_embedder()
         return self._embedders.get(name) or MissingEmbedder(name, dim)
 
-    def maintain(self, seconds: float | None = None, *, progress: Callable[[int], None] | None = None) -> Maintained:
+    def maintain(
+        self,
+        seconds: float | None = None,
+        *,
+        gentle: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> Maintained:
         """Do the queued work: gate and derive, derive again, change embedder, delete what has expired, finish a purge.
 
         Args:
             seconds: stop about then, after the batch in hand; the next call goes on from there.
+            gentle: take small batches, so that a write never waits long for one.
             progress: is told how many new memories have been read, after each batch.
         """
         self._flush_uses()
-        return self._maintainer.run(self._now(), _read_seconds(seconds), progress)
+        gentle = read_flag(gentle, "gentle")
+        return self._maintainer.run(self._now(), _read_seconds(seconds), progress, gentle=gentle)
 
     def _maintain_gently(self) -> None:
         self._flush_uses()
         self._maintainer.run(self._now(), gentle=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What the verbs inside write is one transaction: on disk when the block ends, undone whole when it raises.
+
+        Other threads and processes that write wait for its end, so keep it short, and call no async twin inside.
+        `search` and `context` are refused there.
+        """
+        with self._store.db.write():
+            yield
+        self._settle()
 
     def check(self) -> list[Problem]:
         """Every disagreement between the log and what is derived from it; empty when all is well."""

@@ -24,12 +24,14 @@ from mnemos.cli import (
     graphing,
     levels,
     measuring,
+    serving,
     updating,
     upkeep,
 )
 from mnemos.cli.command import BAD_INPUT, INTERRUPTED, NOTHING, OK, PIPE_CLOSED, STORE_FAILED, Declined, ExampleGroup
 from mnemos.cli.output import plain, tell
 from mnemos.errors import ImportFailed, InvalidInput, MnemosError, NotFound
+from mnemos.origin import writing_as
 
 HELP = """Mnemos: a memory for language models and agents, in one file.
 
@@ -107,7 +109,8 @@ class Application(ExampleGroup):
     def _run(self, words: list[str], extra: dict[str, Any]) -> int:
         try:
             with self.make_context("mnemos", words, **extra) as context:
-                self.invoke(context)
+                with writing_as("cli"):
+                    self.invoke(context)
         except click.exceptions.Exit as left:
             return left.exit_code
         return OK
@@ -197,6 +200,7 @@ main = Application(
             upkeep,
             asking,
             measuring,
+            serving,
         )
         for command in module.COMMANDS
     },

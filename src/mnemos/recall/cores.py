@@ -23,3 +23,8 @@ def one_core() -> Iterator[None]:
     """Inside, numpy's BLAS uses one thread in the calling thread; afterwards as many as before."""
     with _controller().limit(limits=1, user_api="blas"):
         yield
+
+
+def stay_on_one_core() -> None:
+    """Let this process use one BLAS thread from now on: a server computes several searches side by side instead."""
+    _controller().limit(limits=1, user_api="blas")

@@ -1,0 +1,71 @@
+"""The application: every surface on one server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from fastapi import FastAPI
+from starlette.types import Scope
+
+from mnemos._version import __version__
+from mnemos.recall.cores import stay_on_one_core
+from mnemos.serve import health, problems
+from mnemos.serve.envelope import Envelope
+from mnemos.serve.server import Server
+from mnemos.serve.settings import Settings
+from mnemos.times import utc_now
+
+ABOUT = "Memory for language models and agents: add what was said, search it, put it into prompts."
+
+
+def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+    """The ASGI application of a server.
+
+    Raises:
+        StoreError: the folder cannot be used, or there is no key and the address is not the loopback.
+    """
+    server = Server(settings, clock)
+    try:
+        server.check_start()
+    except BaseException:
+        server.close()
+        raise
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        stay_on_one_core()
+        server.worker.start()
+        try:
+            yield
+        finally:
+            server.close()
+
+    app = FastAPI(
+        title="Mnemos",
+        version=__version__,
+        description=ABOUT,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.mnemos = server
+    problems.install(app)
+    app.include_router(health.router)
+    app.add_middleware(Envelope, metrics=server.metrics, limit=_limit(settings))
+    return app
+
+
+def _limit(settings: Settings) -> Callable[[Scope], int]:
+    """How long the body of a request may be."""
+
+    def most(scope: Scope) -> int:
+        return settings.upload_bytes if scope["path"] in UPLOADS else settings.body_bytes
+
+    return most
+
+
+UPLOADS = frozenset(("/v1/import", "/ui/import"))
+"""Paths that take files."""

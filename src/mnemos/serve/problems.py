@@ -1,0 +1,142 @@
+"""Errors as problem+json (RFC 9457): which status they have, which field they name, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from mnemos.errors import (
+    ImportFailed,
+    InvalidInput,
+    MnemosError,
+    NotFound,
+    ReadOnlyStore,
+    StoreBusy,
+    StoreError,
+    StoreFull,
+)
+from mnemos.serve.access import Forbidden, TooMany, Unauthorized
+from mnemos.serve.desk import TooBusy
+
+MEDIA_TYPE = "application/problem+json"
+STATUS: tuple[tuple[type[MnemosError], int], ...] = (
+    (InvalidInput, 422),
+    (NotFound, 404),
+    (Unauthorized, 401),
+    (Forbidden, 403),
+    (TooMany, 429),
+    (TooBusy, 503),
+    (StoreBusy, 503),
+    (StoreFull, 507),
+    (ReadOnlyStore, 503),
+    (StoreError, 503),
+    (ImportFailed, 422),
+)
+"""The first that fits."""
+WAIT = {503: "1", 429: "1"}
+"""Seconds after which to come back."""
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str = Field(description="The field, dotted: `body.messages[0].content`.")
+    problem: str
+    mend: str = Field(description="How to put it right.")
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it, with the fields that are wrong."""
+
+    type: str = Field(description="`urn:mnemos:` and the name of the error.")
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = None
+    errors: list[FieldProblem] = Field(default_factory=list)
+
+
+def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI of the problems that a route may answer with."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        code: {"description": HTTPStatus(code).phrase, "content": {MEDIA_TYPE: {"schema": schema}}} for code in codes
+    }
+
+
+def problem(
+    status: int,
+    name: str,
+    detail: str,
+    request_id: str | None = None,
+    errors: Sequence[FieldProblem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The reply that says what went wrong."""
+    body = Problem(
+        type=f"urn:mnemos:{name}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        request_id=request_id,
+        errors=list(errors),
+    )
+    wait = {"Retry-After": WAIT[status]} if status in WAIT else {}
+    return JSONResponse(body.model_dump(), status, {**wait, **(headers or {})}, MEDIA_TYPE)
+
+
+def of_error(error: MnemosError, request_id: str | None = None) -> JSONResponse:
+    """The reply that says what the library said. What a store says about its file stays in the log."""
+    status = next((code for kind, code in STATUS if isinstance(error, kind)), 503)
+    errors = []
+    if isinstance(error, InvalidInput):
+        errors = [FieldProblem(field=error.field, problem=error.problem, mend=error.mend)]
+    detail = str(error)
+    if isinstance(error, StoreError):
+        detail = "the store cannot be used at the moment; the server's log says why"
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return problem(status, _name(error), detail, request_id, errors, headers)
+
+
+def install(app: FastAPI) -> None:
+    """Let an application answer with problems."""
+
+    @app.exception_handler(MnemosError)
+    def library(request: Request, error: MnemosError) -> JSONResponse:
+        return of_error(error, _request_id(request))
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [_field_problem(one) for one in error.errors()]
+        detail = "; ".join(f"{one.field}: {one.problem}" for one in errors[:3])
+        return problem(422, "invalid-input", detail, _request_id(request), errors)
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: HTTPException) -> JSONResponse:
+        name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+        return problem(error.status_code, name, str(error.detail), _request_id(request), headers=error.headers)
+
+
+def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
+    place, *rest = error["loc"] or ("body",)
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
+    field = path.lstrip(".") if place != "body" and path else f"{place}{path}"
+    said = str(error["msg"])
+    return FieldProblem(field=field, problem=said[:1].lower() + said[1:], mend="send what the API's schema says")
+
+
+def _name(error: MnemosError) -> str:
+    words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in type(error).__name__)
+    return words.lstrip("-")
+
+
+def _request_id(request: Request) -> str | None:
+    found = request.scope.get("mnemos.request_id")
+    return None if found is None else str(found)

@@ -1,0 +1,95 @@
+"""The server's one background thread: derivation and upkeep of the open stores, and what surfaces hand it to do."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from mnemos.errors import MnemosError
+from mnemos.serve.metrics import Metrics
+from mnemos.serve.tenants import Tenants
+
+POLL_SECONDS = 0.5
+SLICE = 0.05
+"""Seconds that one store's upkeep takes at a time, about."""
+ROUND = 60.0
+"""Seconds after which a store is looked after though nothing is queued: what has expired goes, purges are finished."""
+log = logging.getLogger("mnemos.serve")
+
+Chore = Callable[[Callable[[], bool]], bool]
+"""Does a little of something; is told how to know that it should stop, and returns whether more is left."""
+
+
+class Worker:
+    """Visits every store that has work, a small batch at a time, until it is stopped."""
+
+    def __init__(self, tenants: Tenants, metrics: Metrics) -> None:
+        self._tenants = tenants
+        self._metrics = metrics
+        self._stop = threading.Event()
+        self._seen: dict[str, float] = {}
+        self._chores: list[Chore] = [self._open_stores]
+        self._thread = threading.Thread(target=self._loop, name="mnemos-worker", daemon=True)
+
+    def also(self, chore: Chore) -> None:
+        """Give it something else to do at every round; it is called from the worker's thread."""
+        self._chores.append(chore)
+
+    def start(self) -> None:
+        """Begin, with the stores that were left with work when the server last stopped."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the batch in hand."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it works."""
+        return self._thread.is_alive()
+
+    def _loop(self) -> None:
+        for tenant in self._tenants.names():
+            if self._stop.is_set():
+                return
+            self._visit(tenant)
+        more = False
+        while not self._stop.wait(0.02 if more else POLL_SECONDS):
+            more = False
+            for chore in self._chores:
+                try:
+                    more = chore(self._stop.is_set) or more
+                except (MnemosError, OSError) as error:
+                    self._metrics.failures.inc()
+                    log.warning(
+                        "background work will be tried again", extra={"fields": {"error": type(error).__name__}}
+                    )
+
+    def _open_stores(self, stopped: Callable[[], bool]) -> bool:
+        more = False
+        for tenant in self._tenants.open_names():
+            if stopped():
+                return False
+            more = self._visit(tenant) or more
+        return more
+
+    def _visit(self, tenant: str) -> bool:
+        """Do a batch of a store's queued work; returns whether more is left."""
+        try:
+            with self._tenants.use(tenant) as memory:
+                due = time.monotonic() - self._seen.get(tenant, 0.0) > ROUND
+                if not due and not memory.queued():
+                    return False
+                self._seen[tenant] = time.monotonic()
+                done = memory.maintain(SLICE, gentle=True)
+                self._metrics.derived.inc(done.read)
+                return bool(done.read)
+        except MnemosError as error:
+            self._metrics.failures.inc()
+            fields = {"tenant": tenant, "error": type(error).__name__}
+            log.warning("maintenance will be tried again", extra={"fields": fields})
+            return False
