@@ -340,6 +340,27 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
             self._store.refresh(stored.num, now)
         return None if stored is None else stored.memory
 
+    def rename_item(
+        self,
+        key: str,
+        new_key: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+    ) -> Memory:
+        """Give an item another key; its id, value and history stay.
+
+        Raises:
+            NotFound: nothing is stored under `key`.
+            InvalidInput: something is stored under `new_key`.
+        """
+        scope = read_scope(user_id, agent_id, namespace)
+        key, new_key = read_label(key, "key"), read_label(new_key, "new_key")
+        memory = self._store.rename(self._store.namespaces_of(scope), key, new_key, self._now())
+        self._settle()
+        return memory
+
     def history(self, id: str) -> builtins.list[Change]:
         """Every change of a memory, oldest first; after a deletion, without words."""
         return self._store.history(read_id(id))
@@ -407,6 +428,7 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
     alist = in_thread(list)
     aget = in_thread(get)
     aget_item = in_thread(get_item)
+    arename_item = in_thread(rename_item)
     ahistory = in_thread(history)
     alinks = in_thread(links)
     anamespaces = in_thread(namespaces)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mnemos.errors import InvalidInput
 from mnemos.recall.snapshot import Row, Snapshot
 from mnemos.records import KINDS
 from mnemos.store.reading import State, UnitRow
@@ -74,7 +75,15 @@ class Snapshots:
         self._lock = threading.Lock()
 
     def view(self, namespaces: tuple[int, ...]) -> View:
-        """The view of these namespaces as the store stands now, writes of other processes included."""
+        """The view of these namespaces as the store stands now, writes of other processes included.
+
+        The caller reads from the store meanwhile.
+
+        Raises:
+            InvalidInput: inside a write, whose rows may never come to be.
+        """
+        if self._store.db.writing:
+            raise InvalidInput("query", "is asked inside a transaction", "ask before it begins, or after its end")
         with self._lock:
             token = (self._store.db.data_version(), self._store.db.writes)
             kept = self._kept.get(namespaces)

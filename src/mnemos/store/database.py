@@ -27,6 +27,8 @@ class Database:
         self._depth = 0
         self.writes = 0
         """How often this connection has committed a write."""
+        self.writing = 0
+        """How many writes are open inside one another; for those that hold the lock."""
         with translate(self.path):
             self._connection = _connect(self.path)
             try:
@@ -48,7 +50,11 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction: on disk when the block ends, undone whole when it raises."""
         with self._transaction("BEGIN IMMEDIATE") as connection:
-            yield connection
+            self.writing += 1
+            try:
+                yield connection
+            finally:
+                self.writing -= 1
         self.writes += 1
 
     @contextlib.contextmanager

@@ -79,9 +79,12 @@ class Eraser:
     def purge(self, wait_ms: int = PURGE_WAIT_MS) -> Purge:
         """Empty the write-ahead log and the file's free space of deleted words, or say that a reader holds them.
 
-        What a deletion has marked as pending stays so until this is done, also over a crash between the two.
+        What a deletion has marked as pending stays so until this is done, also over a crash between the two. Inside a
+        transaction it has to wait for the end.
         """
         with self.db.plain() as connection, _waiting(connection, wait_ms):
+            if connection.in_transaction:
+                return "pending"
             done = self.db.raw is None or (
                 _truncate_wal(connection) and (not is_dirty(self.db.raw) or _rewrite(connection))
             )

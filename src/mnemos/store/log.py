@@ -14,7 +14,7 @@ from mnemos.records import Namespace
 BODY_FIELDS = ("speaker", "role", "session_id", "agent_id", "valid_at", "invalid_at")
 """Attributes that the body of an entry states under their own names, where they are known."""
 CHANGEABLE = (*BODY_FIELDS, "happened_at", "trust", "metadata", "value", "ttl", "texts")
-"""What an `update` entry's body may set."""
+"""What an `update` entry's body may set; of an item also its `key`."""
 
 
 class Entry(NamedTuple):
@@ -125,6 +125,8 @@ def _change(row: dict[str, Any], entry: Entry) -> None:
     for name in CHANGEABLE:
         if name in body:
             row[name] = body[name]
+    if row["key"] is not None and body.get("key") is not None:
+        row["key"] = body["key"]
     if "metadata" in body:
         row["metadata"] = _json(body["metadata"])
     if "value" in body:

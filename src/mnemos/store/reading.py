@@ -18,7 +18,7 @@ from mnemos.store.conditions import Selection, where
 from mnemos.store.database import Database
 from mnemos.store.meta import read_meta, serving_name
 from mnemos.store.projection import MAX_PARTS
-from mnemos.store.rows import Stored, fetch, fetch_held, fetch_id
+from mnemos.store.rows import Stored, fetch, fetch_held, find_key
 from mnemos.store.then import table_at
 from mnemos.store.touched import last_tick, touched_since
 from mnemos.times import from_micros
@@ -123,15 +123,8 @@ class Reader:
 
     def find_key(self, namespaces: Sequence[int], key: str, now: int) -> Stored | None:
         """The item of a key, unless it has expired."""
-        query = (
-            "SELECT num, id FROM memories WHERE namespace = ? AND key = ? AND (expires_at IS NULL OR expires_at > ?)"
-        )
         with self.db.read() as connection:
-            for namespace in namespaces:
-                row = connection.execute(query, (namespace, key, now)).fetchone()
-                if row is not None:
-                    return fetch_id(connection, row[1])
-        return None
+            return find_key(connection, namespaces, key, now)
 
     def fetch(self, nums: Sequence[int], known_at: int | None = None) -> dict[int, Memory]:
         """Memories by number, as the store knew them at a time where one is given."""

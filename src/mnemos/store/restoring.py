@@ -42,6 +42,7 @@ class Restorer:
 
     An entry that the store has is a repeat. So is everything about a memory that was deleted here, or that is here
     under another id: the same event, or the same key of an item. A deletion that the store has not heard of is done.
+    An item whose new key is another's here keeps its old one.
     """
 
     def __init__(self, connection: sqlite3.Connection, index: Index, now: int) -> None:
@@ -122,20 +123,27 @@ class Restorer:
 
     def _is_elsewhere(self, entry: Mapping[str, Any], memory_id: str, namespace: int, digest: bytes | None) -> bool:
         """Whether the store holds the same event, or an item of the same key, under another id."""
-        if entry["op"] != "add":
-            return False
-        queries: list[tuple[str, tuple[Any, ...]]] = []
-        if digest is not None:
-            queries.append(("SELECT id FROM log WHERE digest = ?", (digest,)))
-        if (entry["body"] or {}).get("key") is not None:
-            query = "SELECT id FROM memories WHERE namespace = ? AND key = ?"
-            queries.append((query, (namespace, entry["body"]["key"])))
-        for query, values in queries:
-            row = self.connection.execute(query, values).fetchone()
-            if row is not None and row[0] != memory_id:
-                self.closed[memory_id] = row[0]
+        others: list[str | None] = []
+        if entry["op"] == "add" and digest is not None:
+            row = self.connection.execute("SELECT id FROM log WHERE digest = ?", (digest,)).fetchone()
+            others.append(None if row is None else row[0])
+        if entry["op"] in ("add", "update") and (entry["body"] or {}).get("key") is not None:
+            others.append(self._holder(namespace, entry["body"]["key"]))
+        for other in others:
+            if other not in (None, memory_id):
+                if entry["op"] == "add":
+                    self.closed[memory_id] = other
                 return True
         return False
+
+    def _holder(self, namespace: int, key: str) -> str | None:
+        """The id of the item that has a key, once what was taken of it holds."""
+        query = "SELECT id FROM memories WHERE namespace = ? AND key = ?"
+        row = self.connection.execute(query, (namespace, key)).fetchone()
+        if row is not None and row[0] in self.touched:
+            self._project()
+            row = self.connection.execute(query, (namespace, key)).fetchone()
+        return None if row is None else str(row[0])
 
     def _derived(self, entry: Mapping[str, Any], field: str) -> bool:
         self._project()
@@ -227,6 +235,10 @@ class Restorer:
     def _project(self) -> None:
         """Bring memories and index in step with the entries taken so far."""
         touched, self.touched = list(self.touched), {}
+        # items may have exchanged their keys
+        self.connection.executemany(
+            "UPDATE memories SET key = NULL WHERE id = ? AND key IS NOT NULL", [(i,) for i in touched]
+        )
         for start in range(0, len(touched), PAGE):
             self._project_some(touched[start : start + PAGE])
 

@@ -103,6 +103,16 @@ def fetch_num(connection: sqlite3.Connection, num: int) -> Stored | None:
     return None if row is None else read_memory(connection, row, {})
 
 
+def find_key(connection: sqlite3.Connection, namespaces: Iterable[int], key: str, now: int) -> Stored | None:
+    """The item of a key in the first of these namespaces that has it, unless it has expired."""
+    query = "SELECT num FROM memories WHERE namespace = ? AND key = ? AND (expires_at IS NULL OR expires_at > ?)"
+    for namespace in namespaces:
+        row = connection.execute(query, (namespace, key, now)).fetchone()
+        if row is not None:
+            return fetch_num(connection, row[0])
+    return None
+
+
 def fetch_held(connection: sqlite3.Connection, memory_id: str, now: int) -> Stored | None:
     """Like `fetch_id`, but None where the time to live has run out, and while it waits to be derived again."""
     query = "SELECT 1 FROM memories WHERE id = ? AND hidden = 0 AND (expires_at IS NULL OR expires_at > ?)"

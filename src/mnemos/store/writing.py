@@ -16,7 +16,7 @@ from mnemos.store.database import Database
 from mnemos.store.deriving import derived_from, happened_of, insert_row
 from mnemos.store.erasing import erase_rows
 from mnemos.store.projection import Serving, replace_units, serving, write_units
-from mnemos.store.rows import COLUMNS, fetch, fetch_held, fetch_id, memory_of_event
+from mnemos.store.rows import COLUMNS, fetch, fetch_held, fetch_id, find_key, memory_of_event
 
 _INSERT = f"INSERT INTO memories ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(', ')))})"
 
@@ -59,6 +59,24 @@ class Writer:
             replace_units(connection, row[0], units[0], now)
             jobs.derive_again(connection, derived_from(connection, row[0]), now)
             return fetch(connection, [row[0]])[row[0]]
+
+    def rename(self, namespaces: Sequence[int], key: str, new_key: str, now: int) -> Memory:
+        """Give an item another key, which nothing in its namespace may have; its id and history stay."""
+        with self.db.write() as connection:
+            found = find_key(connection, namespaces, key, now)
+            if found is None:
+                raise NotFound("key", key)
+            query = (
+                "SELECT num, expires_at FROM memories WHERE key = ? "
+                "AND namespace = (SELECT namespace FROM memories WHERE num = ?)"
+            )
+            row = connection.execute(query, (new_key, found.num)).fetchone()
+            if row is not None and (row[1] is None or row[1] > now):
+                raise InvalidInput("new_key", f"{new_key[:80]!r} is taken", "delete that item first, or take another")
+            if row is not None:
+                erase_rows(connection, [row[0]], now)
+            write_change(connection, found.memory.id, None, {"key": new_key}, now)
+            return fetch(connection, [found.num])[found.num]
 
     def revise(self, memory_id: str, text: str | None, body: Mapping[str, Any], index: Index, now: int) -> Memory:
         """Change the words or attributes of a logged memory; the log keeps what it said before."""
