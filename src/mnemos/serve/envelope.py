@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mnemos.serve.metrics import Metrics
@@ -19,8 +20,13 @@ _GIVEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 log = logging.getLogger("mnemos.serve")
 
 
-class _TooLong(Exception):
+class BodyTooLong(HTTPException):
     """More body came than is allowed."""
+
+    name = "body-too-long"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(413, f"the body is longer than {most} bytes; send less at a time, or import a file")
 
 
 class Envelope:
@@ -57,31 +63,23 @@ class Envelope:
                 self._tell(scope, status, request_id, time.perf_counter() - began)
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send, promised: bytes) -> None:
-        most, size, begun = self._limit(scope), 0, False
+        most, size = self._limit(scope), 0
 
         async def count() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
             if size > most:
-                raise _TooLong
+                raise BodyTooLong(most)
             return message
 
-        async def watch(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            if promised.isdigit() and int(promised) > most:
-                raise _TooLong
-            await self._app(scope, count, watch)
-        except _TooLong:
-            if begun:
-                raise
-            detail = f"the body is longer than {most} bytes; send less at a time, or import a file"
-            answer = problem(413, "body-too-long", detail, scope["mnemos.request_id"], headers={"Connection": "close"})
+        if promised.isdigit() and int(promised) > most:
+            long = BodyTooLong(most)
+            closing = {"Connection": "close"}
+            answer = problem(long.status_code, long.name, long.detail, scope["mnemos.request_id"], headers=closing)
             await answer(scope, receive, send)
+        else:
+            await self._app(scope, count, send)
 
     def _tell(self, scope: Scope, status: int, request_id: str, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None) or scope.get("mnemos.route") or "unmatched"

@@ -97,7 +97,7 @@ class KeyRing:
             raise NotFound("key", key_id)
         return _key(row)
 
-    def keys(self, tenant: str | None = None) -> list[Key]:
+    def listed(self, tenant: str | None = None) -> list[Key]:
         """All keys, or a tenant's, oldest first; revoked and expired ones too."""
         query = f"SELECT {_FIELDS} FROM keys WHERE tenant = coalesce(?, tenant) ORDER BY created_at, id"
         with self._ledger.read() as connection:

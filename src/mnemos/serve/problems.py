@@ -120,7 +120,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> JSONResponse:
-        name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+        name = getattr(error, "name", HTTPStatus(error.status_code).phrase.lower().replace(" ", "-"))
         return problem(error.status_code, name, str(error.detail), _request_id(request), headers=error.headers)
 
 
