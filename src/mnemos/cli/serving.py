@@ -138,7 +138,7 @@ def create(data: Path, tenant: str, scopes: str, expires: str | None, namespaces
 def list_keys(data: Path, tenant: str | None, as_json: bool) -> None:
     """List keys, without their secrets."""
     with _ring(data) as ring:
-        found = ring.keys(tenant)
+        found = ring.listed(tenant)
     if as_json:
         write_json({"keys": [_fields(one) for one in found]})
         return
