@@ -46,7 +46,7 @@ BLOCK = re.compile(r"(<!-- bench:([a-z-]+) -->\n).*?(<!-- /bench -->)", re.DOTAL
 
 def recall() -> Run:
     """The committed recall run."""
-    return report.load(ROOT / "bench/results/recall.json")
+    return report.from_json(raw("recall"))
 
 
 def raw(name: str) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _main(run: Run) -> Table:
 
 def update() -> str:
     """Whether what is current ranks first: among facts, and among the turns of conversations."""
-    run = update_report.load(ROOT / "bench/results/update.json")
+    run = update_report.from_json(raw("update"))
     return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in update_report.tables(run))
 
 
@@ -137,7 +137,7 @@ def episodes() -> str:
 
 def forget() -> str:
     """What recall is left when only a part is kept, by policy."""
-    run = forget_report.load(ROOT / "bench/results/forget.json")
+    run = forget_report.from_json(raw("forget"))
     return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in forget_report.tables(run))
 
 
@@ -168,7 +168,7 @@ def gate() -> str:
 
 def context_share() -> str:
     """How much of the evidence a context holds, by budget and by kind of question."""
-    run = levels_report.load(ROOT / "bench/results/levels.json")
+    run = levels_report.from_json(raw("levels"))
     return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in levels_report.tables(run))
 
 
@@ -232,7 +232,7 @@ def rendered() -> dict[Path, str]:
         across="memories in the namespace",
         up="milliseconds",
     )
-    run = forget_report.load(ROOT / "bench/results/forget.json")
+    run = forget_report.from_json(raw("forget"))
     found[ROOT / FORGET_PLOT] = share_plot(
         forget_report.points(run, next(iter(run.recalls))),
         title="What recall is left, by what is kept",

@@ -9,7 +9,7 @@ from statistics import mean
 import pytest
 from bench_conversations import conversation
 
-from mnemos.bench import forget, forget_report
+from mnemos.bench import forget, forget_report, results
 from mnemos.bench.data import read
 
 
@@ -55,9 +55,9 @@ def test_questions_without_an_answer_are_left_out(file: Path, run: forget.Run) -
 
 
 def test_results_hold_no_words_and_give_the_same_tables(run: forget.Run, tmp_path: Path) -> None:
-    forget_report.save(run, tmp_path / "forget.json")
+    results.save(forget_report.to_json(run), tmp_path / "forget.json")
     text = (tmp_path / "forget.json").read_text("utf-8")
     assert "cello" not in text
-    again = forget_report.load(tmp_path / "forget.json")
+    again = forget_report.from_json(results.load(tmp_path / "forget.json"))
     assert [table.rows for table in forget_report.tables(again)] == [table.rows for table in forget_report.tables(run)]
     assert forget_report.points(again, "tiny")["Mnemos"][0] == (1.0, 1.0)

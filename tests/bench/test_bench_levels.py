@@ -9,7 +9,7 @@ import pytest
 from bench_conversations import SAID, conversation, write
 from click.testing import CliRunner
 
-from mnemos.bench import levels, levels_report
+from mnemos.bench import levels, levels_report, results
 from mnemos.cli import main
 from mnemos.errors import InvalidInput
 
@@ -47,10 +47,12 @@ def test_tables_have_data_sets_categories_and_what_is_gained(run: levels.Run) ->
 
 
 def test_results_hold_no_words_and_give_the_same_tables_again(run: levels.Run, tmp_path: Path) -> None:
-    levels_report.save(run, tmp_path / "levels.json")
+    results.save(levels_report.to_json(run), tmp_path / "levels.json")
     text = (tmp_path / "levels.json").read_text(encoding="utf-8")
     assert all(said not in text for _, _, _, said in SAID if len(said) > 3)
-    assert levels_report.tables(levels_report.load(tmp_path / "levels.json")) == levels_report.tables(run)
+    assert levels_report.tables(
+        levels_report.from_json(results.load(tmp_path / "levels.json"))
+    ) == levels_report.tables(run)
     with pytest.raises(InvalidInput):
         levels_report.from_json({**json.loads(text), "format": 0})
 
@@ -59,4 +61,4 @@ def test_the_command_prints_tables_or_json(file: Path, tmp_path: Path) -> None:
     shown = CliRunner().invoke(main, ["bench", "levels", str(file), "--save", str(tmp_path / "made.json")])
     assert shown.exit_code == 0, shown.output
     assert "Share of the evidence" in shown.output
-    assert levels_report.load(tmp_path / "made.json").answers
+    assert levels_report.from_json(results.load(tmp_path / "made.json")).answers

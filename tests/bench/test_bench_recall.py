@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from bench_conversations import conversation, write
 
-from mnemos.bench import recall, report
+from mnemos.bench import recall, report, results
 from mnemos.errors import InvalidInput
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -61,7 +61,7 @@ def test_adversarial_and_abstention_are_scored_apart(tiny):
 
 def test_results_hold_no_words_of_the_data_and_give_the_same_tables(tiny, tmp_path):
     path = tmp_path / "tiny.json"
-    report.save(tiny, path)
+    results.save(report.to_json(tiny), path)
     text = path.read_text(encoding="utf-8")
     data = json.loads(text)
     words = {word for turn in conversation()["turns"] for word in turn["text"].lower().split() if len(word) > 5}
@@ -70,7 +70,7 @@ def test_results_hold_no_words_of_the_data_and_give_the_same_tables(tiny, tmp_pa
     assert not [word for word in words if f'"{word}' in text.lower() or f" {word}" in text.lower()]
     assert data["files"] == dict(tiny.files)
     assert {"seed", "versions", "machine", "questions", "tables"} <= set(data)
-    loaded = report.load(path)
+    loaded = report.from_json(results.load(path))
     assert [table.rows for table in report.tables(loaded)] == [
         tuple(tuple(row) for row in table["rows"]) for table in data["tables"]
     ]

@@ -10,7 +10,7 @@ import pytest
 from bench_conversations import conversation, question, write
 from click.testing import CliRunner
 
-from mnemos.bench import update, update_report
+from mnemos.bench import results, update, update_report
 from mnemos.cli import main
 from mnemos.errors import InvalidInput
 
@@ -80,11 +80,11 @@ def test_the_current_fact_and_the_outdated_ones_are_told_by_the_answer() -> None
 
 def test_results_hold_no_words_and_give_the_same_tables(run: update.Run, tmp_path: Path) -> None:
     path = tmp_path / "update.json"
-    update_report.save(run, path)
+    results.save(update_report.to_json(run), path)
     text = path.read_text(encoding="utf-8")
     assert "Maresia" not in text
     assert "vegetarian" not in text
-    again = update_report.load(path)
+    again = update_report.from_json(results.load(path))
     assert again == run
     assert [table.rows for table in update_report.tables(again)] == [table.rows for table in update_report.tables(run)]
     with pytest.raises(InvalidInput):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mnemos.bench import report
+from mnemos.bench import report, results
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "bench" / "results"
@@ -45,7 +45,7 @@ def test_a_changed_figure_is_noticed(docs):
 def test_saved_tables_follow_from_the_saved_scores():
     for path in sorted(RESULTS.glob("recall*.json")):
         data = json.loads(path.read_text(encoding="utf-8"))
-        again = [[list(row) for row in table.rows] for table in report.tables(report.load(path))]
+        again = [[list(row) for row in table.rows] for table in report.tables(report.from_json(results.load(path)))]
         assert [table["rows"] for table in data["tables"]] == again, path.name
 
 

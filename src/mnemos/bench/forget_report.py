@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from mnemos.bench import metrics
+from mnemos.bench import metrics, results
 from mnemos.bench.forget import SHARES, Run
-from mnemos.bench.machine import machine, versions
 from mnemos.bench.table import Table, percent
-from mnemos.errors import InvalidInput
 
-FORMAT = 1
 NAMES = {"salience": "Mnemos", "ebbinghaus": "Ebbinghaus (MemoryBank)", "layered": "layered (TradingGPT)"}
 """What policies are called in tables, where it is not by their name."""
 
@@ -52,12 +47,7 @@ def points(run: Run, dataset: str) -> dict[str, list[tuple[float, float]]]:
 
 def to_json(run: Run) -> dict[str, Any]:
     """A run as data: how it was made, every question's id and recalls, and the tables made from them."""
-    return {
-        "format": FORMAT,
-        "seed": run.seed,
-        "files": dict(run.files),
-        "versions": versions(),
-        "machine": machine(),
+    measured = {
         "questions": {name: list(ids) for name, ids in run.questions.items()},
         "recalls": {
             name: {
@@ -65,39 +55,14 @@ def to_json(run: Run) -> dict[str, Any]:
             }
             for name, policies in run.recalls.items()
         },
-        "tables": [
-            {"title": table.title, "columns": list(table.columns), "rows": [list(row) for row in table.rows]}
-            for table in tables(run)
-        ],
     }
+    return results.stated(run, measured, tables(run))
 
 
 def from_json(data: Mapping[str, Any]) -> Run:
     """The run that `to_json` wrote."""
-    if data.get("format") != FORMAT:
-        raise InvalidInput("format", f"is {data.get('format')!r}, not {FORMAT}", "run `mnemos bench forget` again")
+    results.check(data, "forget")
     return Run(data["files"], data["questions"], data["recalls"], data["seed"])
-
-
-def save(run: Run, path: str | Path) -> None:
-    """Write a run's results, one list of recalls a line."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_dump(to_json(run), 0) + "\n", encoding="utf-8")
-
-
-def load(path: str | Path) -> Run:
-    """Read a run's results."""
-    return from_json(json.loads(Path(path).read_text(encoding="utf-8")))
-
-
-def _dump(value: Any, depth: int) -> str:
-    """JSON in which only mappings take several lines."""
-    if not isinstance(value, dict) or not value:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    pad = " " * (depth + 1)
-    lines = ",\n".join(f"{pad}{json.dumps(name)}: {_dump(part, depth + 1)}" for name, part in value.items())
-    return f"{{\n{lines}\n{' ' * depth}}}"
 
 
 def _keys() -> list[str]:

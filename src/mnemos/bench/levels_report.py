@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from mnemos.bench import metrics
+from mnemos.bench import metrics, results
 from mnemos.bench.levels import DERIVED, SYSTEMS, WHOLE, Answer, Run, Score
-from mnemos.bench.machine import machine, versions
-from mnemos.bench.report import APART, dump
+from mnemos.bench.report import APART
 from mnemos.bench.table import Table, percent
-from mnemos.errors import InvalidInput
 
-FORMAT = 1
 MAIN = 1000
 """The budget of which the categories are shown, where it was measured."""
 
@@ -49,25 +44,18 @@ def categories_table(run: Run) -> Table:
 
 def to_json(run: Run) -> dict[str, Any]:
     """A run as data, with the tables made from it."""
-    data = {
-        "format": FORMAT,
-        "seed": run.seed,
-        "files": dict(run.files),
-        "versions": versions(),
-        "machine": machine(),
+    measured = {
         "budgets": list(run.budgets),
         "systems": list(SYSTEMS),
         "fields": list(Score._fields),
         "questions": [_answer_json(one) for one in run.answers],
     }
-    shown = [{"title": t.title, "columns": list(t.columns), "rows": [list(row) for row in t.rows]} for t in tables(run)]
-    return {**data, "tables": shown}
+    return results.stated(run, measured, tables(run))
 
 
 def from_json(data: Mapping[str, Any]) -> Run:
     """The run that `to_json` wrote."""
-    if data.get("format") != FORMAT:
-        raise InvalidInput("format", f"is {data.get('format')!r}, not {FORMAT}", "run `mnemos bench levels` again")
+    results.check(data, "levels")
     answers = []
     for one in data["questions"]:
         scores = {
@@ -76,18 +64,6 @@ def from_json(data: Mapping[str, Any]) -> Run:
         }
         answers.append(Answer(one["dataset"], one["conversation"], one["id"], one["category"], one["gold"], scores))
     return Run(data["files"], tuple(data["budgets"]), tuple(answers), data["seed"])
-
-
-def save(run: Run, path: str | Path) -> None:
-    """Write a run's results."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(dump(to_json(run)), encoding="utf-8")
-
-
-def load(path: str | Path) -> Run:
-    """Read a run's results."""
-    return from_json(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def _answer_json(answer: Answer) -> dict[str, Any]:

@@ -5,21 +5,16 @@ Everything shown is computed from the per-question scores, so that a saved run g
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from mnemos.bench import metrics
-from mnemos.bench.machine import machine, versions
+from mnemos.bench import metrics, results
 from mnemos.bench.recall import Answer, ContextScore, RankScore, Run
 from mnemos.bench.table import Table, percent
-from mnemos.errors import InvalidInput
 
 APART = ("adversarial", "abstention")
 """Categories that are scored apart: asked of the wrong person, and without an answer."""
-FORMAT = 1
 
 Pick = Callable[[Answer], float | None]
 
@@ -142,25 +137,20 @@ def contexts_table(run: Run, by_dataset: Mapping[str, Mapping[str, list[Answer]]
 
 def to_json(run: Run) -> dict[str, Any]:
     """A run as data: how it was made, every question's ids and scores, and the tables made from them."""
-    data = {
-        "format": FORMAT,
-        "seed": run.seed,
-        "files": dict(run.files),
-        "versions": versions(),
-        "machine": machine(),
+    measured = {
         "systems": list(run.systems),
         "notes": list(run.notes),
         "rank_fields": list(RankScore._fields),
         "context_fields": list(ContextScore._fields),
         "questions": [_answer_json(answer) for answer in run.answers],
     }
-    return {**data, "tables": [_table_json(table) for table in tables(from_json(data))]}
+    as_saved = from_json(results.stated(run, measured, ()))
+    return results.stated(run, measured, tables(as_saved))
 
 
 def from_json(data: Mapping[str, Any]) -> Run:
     """The run that `to_json` wrote."""
-    if data.get("format") != FORMAT:
-        raise InvalidInput("format", f"is {data.get('format')!r}, not {FORMAT}", "run `mnemos bench recall` again")
+    results.check(data, "recall")
     answers = tuple(
         Answer(
             dataset=one["dataset"],
@@ -175,26 +165,6 @@ def from_json(data: Mapping[str, Any]) -> Run:
         for one in data["questions"]
     )
     return Run(data["files"], tuple(data["systems"]), answers, data["seed"], tuple(data["notes"]))
-
-
-def dump(data: Mapping[str, Any]) -> str:
-    """Results as JSON text that is easy to compare: one question a line."""
-    questions = data["questions"]
-    head = json.dumps({**data, "questions": []}, indent=1, ensure_ascii=False)
-    lines = ",\n  ".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in questions)
-    return head.replace('"questions": []', f'"questions": [\n  {lines}\n ]') + "\n"
-
-
-def save(run: Run, path: str | Path) -> None:
-    """Write a run's results."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(dump(to_json(run)), encoding="utf-8")
-
-
-def load(path: str | Path) -> Run:
-    """Read a run's results."""
-    return from_json(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def _pair_row(run: Run, name: str, answers: Sequence[Answer], *, with_interval: bool = False) -> tuple[str, ...]:
@@ -232,10 +202,6 @@ def _answer_json(answer: Answer) -> dict[str, Any]:
         "ranks": {name: [_rounded(value) for value in scores] for name, scores in answer.ranks.items()},
         "contexts": {str(one): [_rounded(value) for value in scores] for one, scores in answer.contexts.items()},
     }
-
-
-def _table_json(table: Table) -> dict[str, Any]:
-    return {"title": table.title, "columns": list(table.columns), "rows": [list(row) for row in table.rows]}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from mnemos.bench import metrics
-from mnemos.bench.machine import machine, versions
-from mnemos.bench.report import dump
+from mnemos.bench import metrics, results
 from mnemos.bench.table import Table, percent
 from mnemos.bench.update import FIRST, SYSTEMS, Answer, FactScore, Run, TurnScore
-from mnemos.errors import InvalidInput
-
-FORMAT = 1
 
 
 def tables(run: Run) -> list[Table]:
@@ -57,12 +50,7 @@ def turns_table(run: Run) -> Table:
 
 def to_json(run: Run) -> dict[str, Any]:
     """A run as data, with the tables made from it."""
-    data = {
-        "format": FORMAT,
-        "seed": run.seed,
-        "files": dict(run.files),
-        "versions": versions(),
-        "machine": machine(),
+    measured = {
         "systems": list(SYSTEMS),
         "fact_fields": list(FactScore._fields),
         "turn_fields": list(TurnScore._fields),
@@ -71,14 +59,12 @@ def to_json(run: Run) -> dict[str, Any]:
             *(_answer_json("turns", one) for one in run.turns),
         ],
     }
-    shown = [{"title": t.title, "columns": list(t.columns), "rows": [list(row) for row in t.rows]} for t in tables(run)]
-    return {**data, "tables": shown}
+    return results.stated(run, measured, tables(run))
 
 
 def from_json(data: Mapping[str, Any]) -> Run:
     """The run that `to_json` wrote."""
-    if data.get("format") != FORMAT:
-        raise InvalidInput("format", f"is {data.get('format')!r}, not {FORMAT}", "run `mnemos bench update` again")
+    results.check(data, "update")
     kinds: dict[str, tuple[Callable[..., FactScore | TurnScore], list[Answer]]] = {
         "facts": (FactScore, []),
         "turns": (TurnScore, []),
@@ -88,18 +74,6 @@ def from_json(data: Mapping[str, Any]) -> Run:
         scores = {name: make(*values) for name, values in one["scores"].items()}
         answers.append(Answer(one["data"], one["conversation"], one["id"], scores))
     return Run(data["files"], tuple(kinds["facts"][1]), tuple(kinds["turns"][1]), data["seed"])
-
-
-def save(run: Run, path: str | Path) -> None:
-    """Write a run's results."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(dump(to_json(run)), encoding="utf-8")
-
-
-def load(path: str | Path) -> Run:
-    """Read a run's results."""
-    return from_json(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def _grouped(answers: Sequence[Answer]) -> dict[str, list[Answer]]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mnemos.cli.command import ExampleGroup, command, json_option
 from mnemos.cli.output import console, progress_bar, write_json
+
+if TYPE_CHECKING:
+    from mnemos.bench.table import Table
 
 
 @click.group(
@@ -51,13 +56,20 @@ def recall(
             seed=seed,
             progress=lambda name, done, total: progress(done, total),
         )
+    _show(report.to_json(run), report.tables(run), save, as_json)
+
+
+def _show(results: Mapping[str, Any], tables: Iterable[Table], save: Path | None, as_json: bool) -> None:
+    """Save what was measured, where that is asked for, and show it."""
+    from mnemos.bench.results import save as save_to
+
     if save is not None:
-        report.save(run, save)
+        save_to(results, save)
     if as_json:
-        write_json(report.to_json(run))
+        write_json(results)
         return
     screen = console()
-    for table in report.tables(run):
+    for table in tables:
         screen.print(table.rich())
         screen.print()
 
@@ -81,15 +93,7 @@ def update(files: tuple[Path, ...], seed: int, save: Path | None, as_json: bool)
 
     with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
         run = measure.run(files, seed=seed, progress=lambda name, done, total: progress(done, total))
-    if save is not None:
-        update_report.save(run, save)
-    if as_json:
-        write_json(update_report.to_json(run))
-        return
-    screen = console()
-    for table in update_report.tables(run):
-        screen.print(table.rich())
-        screen.print()
+    _show(update_report.to_json(run), update_report.tables(run), save, as_json)
 
 
 bench.add_command(update)
@@ -111,15 +115,7 @@ def levels(files: tuple[Path, ...], seed: int, save: Path | None, as_json: bool)
 
     with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
         run = measure.run(files, seed=seed, progress=lambda name, done, total: progress(done, total))
-    if save is not None:
-        levels_report.save(run, save)
-    if as_json:
-        write_json(levels_report.to_json(run))
-        return
-    screen = console()
-    for table in levels_report.tables(run):
-        screen.print(table.rich())
-        screen.print()
+    _show(levels_report.to_json(run), levels_report.tables(run), save, as_json)
 
 
 bench.add_command(levels)
@@ -141,15 +137,7 @@ def forget(files: tuple[Path, ...], seed: int, save: Path | None, as_json: bool)
 
     with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
         run = measure.run(files, seed=seed, progress=lambda name, done, total: progress(done, total))
-    if save is not None:
-        forget_report.save(run, save)
-    if as_json:
-        write_json(forget_report.to_json(run))
-        return
-    screen = console()
-    for table in forget_report.tables(run):
-        screen.print(table.rich())
-        screen.print()
+    _show(forget_report.to_json(run), forget_report.tables(run), save, as_json)
 
 
 bench.add_command(forget)
