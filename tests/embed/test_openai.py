@@ -2,69 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from scripted_server import Answer, Body, Handler, ScriptedServer, hang_up, reply, running, stall, status
 
 from mnemos.embed import Embedder, OpenAIEmbedder
 from mnemos.errors import EmbedderError, InvalidInput
-
-Answer = Callable[["Handler", dict[str, object]], None]
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers with the next of the server's `script`, and with good vectors once it is used up."""
-
-    server: Server
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.seen.append({"path": self.path, "key": self.headers["Authorization"], **body})
-        script = self.server.script
-        (script.pop(0) if script else good)(self, body)
-
-    def do_GET(self) -> None:
-        self.server.seen.append({"path": self.path, "key": self.headers["Authorization"]})
-        reply(self, 200, {})
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    """Remembers every request it got."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.script: list[Answer] = []
-        self.seen: list[dict[str, object]] = []
-        self.done = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
-def reply(handler: Handler, status: int, body: object, **headers: str) -> None:
-    blob = body if isinstance(body, bytes) else json.dumps(body).encode()
-    handler.send_response(status)
-    handler.send_header("Content-Length", str(len(blob)))
-    for name, value in headers.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    handler.wfile.write(blob)
 
 
 def vector(text: str, dim: int = 3) -> list[float]:
     return [float(len(text)), 1.0, 2.0, 3.0, 4.0][:dim]
 
 
-def good(handler: Handler, body: dict[str, object]) -> None:
+def good(handler: Handler, body: Body) -> None:
     """Right, but in reverse order: `index` says which is which."""
     texts = body["input"]
     assert isinstance(texts, list)
@@ -72,23 +25,11 @@ def good(handler: Handler, body: dict[str, object]) -> None:
     reply(handler, 200, {"data": items[::-1]})
 
 
-def status(code: int, said: object = "", **headers: str) -> Answer:
-    return lambda handler, body: reply(handler, code, said, **headers)
-
-
 def vectors(*rows: object) -> Answer:
     return status(200, {"data": [{"index": index, "embedding": row} for index, row in enumerate(rows)]})
 
 
-def hang_up(handler: Handler, body: dict[str, object]) -> None:
-    handler.close_connection = True
-
-
-def stall(handler: Handler, body: dict[str, object]) -> None:
-    handler.server.done.wait(10)
-
-
-def drip(handler: Handler, body: dict[str, object]) -> None:
+def drip(handler: Handler, body: Body) -> None:
     """A byte now and then, each well inside the timeout, without end."""
     handler.send_response(200)
     handler.end_headers()
@@ -101,14 +42,9 @@ def drip(handler: Handler, body: dict[str, object]) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.done.set()
-        running.shutdown()
-        thread.join()
+def server() -> Iterator[ScriptedServer]:
+    with running(ScriptedServer(good)) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)
@@ -117,12 +53,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def embedder(server: Server, **options: object) -> OpenAIEmbedder:
+def embedder(server: ScriptedServer, **options: object) -> OpenAIEmbedder:
     settings: dict[str, object] = {"base_url": server.url, "api_key": "sk-secret-42", "backoff": 0.001, "timeout": 5.0}
     return OpenAIEmbedder("test-model", **(settings | options))  # type: ignore[arg-type]
 
 
-def test_rows_come_in_the_order_of_the_texts_with_length_one(server: Server) -> None:
+def test_rows_come_in_the_order_of_the_texts_with_length_one(server: ScriptedServer) -> None:
     subject = embedder(server)
     rows = subject.embed(["a", "four", "", "  ", "two"])
     expected = np.array([vector("a"), vector("four"), [0, 0, 0], [0, 0, 0], vector("two")])
@@ -131,13 +67,13 @@ def test_rows_come_in_the_order_of_the_texts_with_length_one(server: Server) -> 
     assert rows.dtype == np.float32
     assert isinstance(subject, Embedder)
     assert (subject.name, subject.dim) == ("test-model", 3)
-    assert server.seen[0]["path"] == "/v1/embeddings"
+    assert server.paths[0] == "/v1/embeddings"
     assert server.seen[0]["input"] == ["a", "four", "two"]
-    assert server.seen[0]["key"] == "Bearer sk-secret-42"
+    assert server.keys[0] == "Bearer sk-secret-42"
     assert "dimensions" not in server.seen[0]
 
 
-def test_batches_by_count_and_by_characters(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_by_count_and_by_characters(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     embedder(server, batch_size=2).embed(["a", "b", "c", "d", "e"])
     assert [request["input"] for request in server.seen] == [["a", "b"], ["c", "d"], ["e"]]
     server.seen.clear()
@@ -146,7 +82,7 @@ def test_batches_by_count_and_by_characters(server: Server, monkeypatch: pytest.
     assert [len(request["input"]) for request in server.seen] == [2, 1, 1, 1]  # type: ignore[arg-type]
 
 
-def test_dim_asks_once_and_dimensions_are_sent(server: Server) -> None:
+def test_dim_asks_once_and_dimensions_are_sent(server: ScriptedServer) -> None:
     subject = embedder(server)
     assert (subject.dim, subject.dim, len(server.seen)) == (3, 3, 1)
     short = embedder(server, dimensions=3)
@@ -155,33 +91,33 @@ def test_dim_asks_once_and_dimensions_are_sent(server: Server) -> None:
     assert server.seen[-1]["dimensions"] == 3
 
 
-def test_no_texts_need_no_vectors(server: Server) -> None:
+def test_no_texts_need_no_vectors(server: ScriptedServer) -> None:
     assert embedder(server, dimensions=3).embed([]).shape == (0, 3)
     assert server.seen == []
 
 
 @pytest.mark.parametrize("code", [429, 500, 502, 503])
-def test_what_may_pass_is_tried_again(server: Server, code: int) -> None:
+def test_what_may_pass_is_tried_again(server: ScriptedServer, code: int) -> None:
     server.script = [status(code, "busy"), hang_up, status(code)]
     assert embedder(server).embed(["x"]).shape == (1, 3)
     assert len(server.seen) == 4
 
 
-def test_the_server_may_ask_for_a_pause(server: Server) -> None:
+def test_the_server_may_ask_for_a_pause(server: ScriptedServer) -> None:
     server.script = [status(429, "slow down", Retry_After="1")]
     before = time.monotonic()
     embedder(server).embed(["x"])
     assert time.monotonic() - before >= 1
 
 
-def test_it_gives_up_in_the_end_and_says_why(server: Server) -> None:
+def test_it_gives_up_in_the_end_and_says_why(server: ScriptedServer) -> None:
     server.script = [status(500, "out of memory")] * 3
     with pytest.raises(EmbedderError, match=r"answered 500: .out of memory. \(tried 3 times\)"):
         embedder(server, retries=2).embed(["x"])
     assert len(server.seen) == 3
 
 
-def test_a_refusal_is_not_tried_again_and_the_key_stays_secret(server: Server) -> None:
+def test_a_refusal_is_not_tried_again_and_the_key_stays_secret(server: ScriptedServer) -> None:
     server.script = [status(401, {"error": {"message": "Incorrect API key provided: sk-secret-42"}})]
     subject = embedder(server)
     with pytest.raises(EmbedderError, match=r"answered 401.*Incorrect API key") as caught:
@@ -190,11 +126,11 @@ def test_a_refusal_is_not_tried_again_and_the_key_stays_secret(server: Server) -
     assert "sk-secret-42" not in f"{caught.value!r} {subject!r}"
 
 
-def test_redirects_are_refused_so_the_key_goes_nowhere_else(server: Server) -> None:
+def test_redirects_are_refused_so_the_key_goes_nowhere_else(server: ScriptedServer) -> None:
     server.script = [status(302, "", Location=f"{server.url}/elsewhere")]
     with pytest.raises(EmbedderError, match="answered 302"):
         embedder(server).embed(["x"])
-    assert [request["path"] for request in server.seen] == ["/v1/embeddings"]
+    assert server.paths == ["/v1/embeddings"]
 
 
 @pytest.mark.parametrize(
@@ -216,14 +152,14 @@ def test_redirects_are_refused_so_the_key_goes_nowhere_else(server: Server) -> N
         (vectors([1.0, float("nan")], [1.0, 2.0]), "NaN"),
     ],
 )
-def test_a_wrong_answer_is_an_error_and_not_a_vector(server: Server, answer: Answer, message: str) -> None:
+def test_a_wrong_answer_is_an_error_and_not_a_vector(server: ScriptedServer, answer: Answer, message: str) -> None:
     server.script = [answer]
     with pytest.raises(EmbedderError, match=message):
         embedder(server).embed(["x", "y"])
     assert len(server.seen) == 1
 
 
-def test_dimensions_must_not_change_between_answers(server: Server) -> None:
+def test_dimensions_must_not_change_between_answers(server: ScriptedServer) -> None:
     server.script = [vectors([1.0, 2.0, 3.0]), vectors([1.0, 2.0])]
     subject = embedder(server)
     subject.embed(["x"])
@@ -232,25 +168,25 @@ def test_dimensions_must_not_change_between_answers(server: Server) -> None:
 
 
 @pytest.mark.parametrize("slow", [stall, drip])
-def test_a_slow_answer_is_given_up(server: Server, slow: Answer) -> None:
+def test_a_slow_answer_is_given_up(server: ScriptedServer, slow: Answer) -> None:
     server.script = [slow, slow]
     with pytest.raises(EmbedderError, match=r"no answer within 0.3 s \(tried 2 times\)"):
         embedder(server, timeout=0.3, retries=1).embed(["x"])
 
 
-def test_no_server_is_an_error(server: Server) -> None:
-    unused = Server()
+def test_no_server_is_an_error(server: ScriptedServer) -> None:
+    unused = ScriptedServer(good)
     unused.server_close()
     with pytest.raises(EmbedderError, match="no connection"):
         embedder(unused, retries=1).embed(["x"])
 
 
-def test_the_environment_names_the_server(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_names_the_server(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-from-environment")
     assert OpenAIEmbedder("test-model").dim == 3
-    assert server.seen[0]["key"] == "Bearer sk-from-environment"
-    assert server.seen[0]["path"] == "/v1/embeddings"
+    assert server.keys[0] == "Bearer sk-from-environment"
+    assert server.paths[0] == "/v1/embeddings"
 
 
 @pytest.mark.parametrize(
@@ -264,7 +200,7 @@ def test_the_environment_names_the_server(server: Server, monkeypatch: pytest.Mo
         {"timeout": 0},
     ],
 )
-def test_wrong_settings_are_refused(server: Server, options: dict[str, object]) -> None:
+def test_wrong_settings_are_refused(server: ScriptedServer, options: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
         embedder(server, **options)
     assert server.seen == []

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 from llm_server import ChatServer
+from scripted_server import running
 
 
 @pytest.fixture
 def server() -> Iterator[ChatServer]:
-    with ChatServer() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.done.set()
-        running.shutdown()
-        thread.join()
+    with running(ChatServer()) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

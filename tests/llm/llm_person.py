@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llm_server import Body, lines_of
+from llm_server import lines_of
+from scripted_server import Body
 
 TALK: list[dict[str, Any]] = [
     {"name": "Ana", "content": "My sister Rita is vegan.", "session_id": "s1", "happened_at": "2026-01-02T10:00:00Z"},

@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import threading
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Body = dict[str, Any]
-Answer = Callable[["Handler", Body], None]
+from scripted_server import Answer, Body, Handler, ScriptedServer, reply
+
 Thought = Callable[[str, Body], object]
 """What the model thinks of a question: its kind (`statements`, `decisions`, `sentences`) and its body."""
 
 KEY = "sk-secret-42"
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One request."""
-
-    server: ChatServer
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.seen.append(body)
-        self.server.keys.append(self.headers["Authorization"])
-        script = self.server.script
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            (script.pop(0) if script else thoughtful)(self, body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class ChatServer(ThreadingHTTPServer):
-    """Remembers every request it got."""
+class ChatServer(ScriptedServer):
+    """Thoughtful, where no script says otherwise."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.script: list[Answer] = []
+        super().__init__(thoughtful)
         self.think: Thought = lambda kind, body: {kind: []}
-        self.seen: list[Body] = []
-        self.keys: list[str | None] = []
-        self.done = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
 
     def asked(self, kind: str) -> list[Body]:
         """The requests of one kind."""
@@ -74,16 +46,6 @@ def lines_of(body: Body) -> list[dict[str, Any]]:
     """The quoted lines of a request, those under `before:` left out."""
     data = data_of(body).partition("turns:\n")[2] or data_of(body)
     return [json.loads(line) for line in data.splitlines() if line.startswith("{")]
-
-
-def reply(handler: Handler, status: int, body: object, **headers: str) -> None:
-    blob = body if isinstance(body, bytes) else json.dumps(body).encode()
-    handler.send_response(status)
-    handler.send_header("Content-Length", str(len(blob)))
-    for name, value in headers.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    handler.wfile.write(blob)
 
 
 def completion(content: object, *, usage: object = None, finish: str = "stop") -> dict[str, Any]:
@@ -114,10 +76,6 @@ def says(content: object, **options: Any) -> Answer:
     return lambda handler, body: reply(handler, 200, completion(words, **({"usage": USAGE} | options)))
 
 
-def status(code: int, said: object = "", **headers: str) -> Answer:
-    return lambda handler, body: reply(handler, code, said, **headers)
-
-
 def refuses_formats(*kinds: str) -> Answer:
     """Refuses these response formats, and is thoughtful otherwise."""
 
@@ -130,11 +88,6 @@ def refuses_formats(*kinds: str) -> Answer:
     return answer
 
 
-def stall(handler: Handler, body: Body) -> None:
-    """No answer, for long."""
-    handler.server.done.wait(10)
-
-
 def cut(handler: Handler, body: Body) -> None:
     """Half an answer, then nothing more."""
     blob = json.dumps(completion('{"statements": []}', usage=USAGE)).encode()
@@ -142,11 +95,6 @@ def cut(handler: Handler, body: Body) -> None:
     handler.send_header("Content-Length", str(len(blob)))
     handler.end_headers()
     handler.wfile.write(blob[: len(blob) // 2])
-    handler.close_connection = True
-
-
-def hang_up(handler: Handler, body: Body) -> None:
-    """No answer at all."""
     handler.close_connection = True
 
 

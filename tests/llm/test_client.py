@@ -8,22 +8,8 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from llm_server import (
-    KEY,
-    USAGE,
-    Answer,
-    ChatServer,
-    completion,
-    cut,
-    hang_up,
-    kind_of,
-    refuses_formats,
-    reply,
-    says,
-    stall,
-    status,
-    stream,
-)
+from llm_server import KEY, USAGE, ChatServer, completion, cut, kind_of, refuses_formats, says, stream
+from scripted_server import Answer, hang_up, reply, stall, status
 
 from mnemos.errors import InvalidInput, LanguageModelError
 from mnemos.llm import LanguageModel

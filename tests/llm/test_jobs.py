@@ -17,24 +17,8 @@ from typing import Any
 import pytest
 from clock import Clock
 from llm_person import LATER, TALK, claim, think
-from llm_server import (
-    KEY,
-    USAGE,
-    Answer,
-    Body,
-    ChatServer,
-    Handler,
-    completion,
-    cut,
-    data_of,
-    hang_up,
-    lines_of,
-    reply,
-    says,
-    stall,
-    status,
-    thoughtful,
-)
+from llm_server import KEY, USAGE, ChatServer, completion, cut, data_of, lines_of, says, thoughtful
+from scripted_server import Answer, Body, Handler, hang_up, reply, stall, status
 
 from mnemos import Memory, Mnemos
 from mnemos.errors import InvalidInput, NotFound

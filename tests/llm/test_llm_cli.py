@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from llm_person import TALK, think
-from llm_server import KEY, ChatServer, status
+from llm_server import KEY, ChatServer
+from scripted_server import status
 
 from mnemos import Mnemos
 from mnemos.cli import main
