@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 WIDTH, HEIGHT = 720, 420
@@ -14,6 +14,10 @@ STYLE = """text{font:13px system-ui,sans-serif;fill:#343a40}.title{font-size:15p
 @media(prefers-color-scheme:dark){text{fill:#dee2e6}}"""
 
 Series = Mapping[str, Sequence[tuple[float, float]]]
+
+
+Place = Callable[[float, float], tuple[float, float]]
+Ticks = Sequence[tuple[float, str]]
 
 
 def log_plot(series: Series, *, title: str, across: str, up: str) -> str:
@@ -28,22 +32,9 @@ def log_plot(series: Series, *, title: str, across: str, up: str) -> str:
         to_top = (math.log10(y) - y_low) / ((y_high - y_low) or 1)
         return LEFT + to_right * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - to_top * (HEIGHT - TOP - BOTTOM)
 
-    parts = [_text(LEFT, 24, title, "title"), _text(LEFT, HEIGHT - 12, across), _text(8, TOP - 6, up)]
-    for tick in sorted(set(xs)):
-        x = place(tick, 10**y_low)[0]
-        parts += [_line(x, TOP, x, HEIGHT - BOTTOM), _text(x, HEIGHT - BOTTOM + 18, f"{tick:,.0f}", anchor="middle")]
-    for power in range(y_low, y_high + 1):
-        y = place(min(xs), 10.0**power)[1]
-        parts += [_line(LEFT, y, WIDTH - RIGHT, y), _text(LEFT - 8, y + 4, f"{10.0**power:g}", anchor="end")]
-    labels = _spread({name: place(*line[-1])[1] for name, line in series.items() if line})
-    for number, (name, line) in enumerate((name, line) for name, line in series.items() if line):
-        colour = COLOURS[number % len(COLOURS)]
-        drawn = [place(*point) for point in line]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
-        parts.append(f'<polyline class="line" stroke="{colour}" points="{path}"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in drawn]
-        parts.append(_text(drawn[-1][0] + 10, labels[name] + 4, name, colour=colour))
-    return _framed(parts, title)
+    columns = [(x, f"{x:,.0f}") for x in sorted(set(xs))]
+    rows = [(10.0**power, f"{10.0**power:g}") for power in range(y_low, y_high + 1)]
+    return _drawn(series, place, columns, rows, title, across, up)
 
 
 def share_plot(series: Series, *, title: str, across: str, up: str) -> str:
@@ -52,15 +43,22 @@ def share_plot(series: Series, *, title: str, across: str, up: str) -> str:
     def place(x: float, y: float) -> tuple[float, float]:
         return LEFT + (1 - x) * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
 
+    columns = [(x, f"{x:.0%}") for x in sorted({x for line in series.values() for x, _ in line})]
+    rows = [(fifth / 5, f"{fifth / 5:.0%}") for fifth in range(6)]
+    return _drawn(series, place, columns, rows, title, across, up)
+
+
+def _drawn(series: Series, place: Place, columns: Ticks, rows: Ticks, title: str, across: str, up: str) -> str:
+    """The grid, and on it a line with its name for each of the series."""
     parts = [_text(LEFT, 24, title, "title"), _text(LEFT, HEIGHT - 12, across), _text(8, TOP - 6, up)]
-    for tick in sorted({x for line in series.values() for x, _ in line}):
-        x = place(tick, 0)[0]
-        parts += [_line(x, TOP, x, HEIGHT - BOTTOM), _text(x, HEIGHT - BOTTOM + 18, f"{tick:.0%}", anchor="middle")]
-    for fifth in range(6):
-        y = place(0, fifth / 5)[1]
-        parts += [_line(LEFT, y, WIDTH - RIGHT, y), _text(LEFT - 8, y + 4, f"{fifth / 5:.0%}", anchor="end")]
-    labels = _spread({name: place(*line[-1])[1] for name, line in series.items()})
-    for number, (name, line) in enumerate(series.items()):
+    for tick, label in columns:
+        x = place(tick, rows[0][0])[0]
+        parts += [_line(x, TOP, x, HEIGHT - BOTTOM), _text(x, HEIGHT - BOTTOM + 18, label, anchor="middle")]
+    for tick, label in rows:
+        y = place(columns[0][0], tick)[1]
+        parts += [_line(LEFT, y, WIDTH - RIGHT, y), _text(LEFT - 8, y + 4, label, anchor="end")]
+    labels = _spread({name: place(*line[-1])[1] for name, line in series.items() if line})
+    for number, (name, line) in enumerate((name, line) for name, line in series.items() if line):
         colour = COLOURS[number % len(COLOURS)]
         drawn = [place(*point) for point in line]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
