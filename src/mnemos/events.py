@@ -78,6 +78,8 @@ class Defaults:
     role: str | None = None
     metadata: Mapping[str, Any] | None = None
     idempotency_key: str | None = None
+    trust: float = 1.0
+    """The most that a message is trusted, whatever it says itself."""
     zone: tzinfo | None = None
     scan: Scan | None = None
 
@@ -127,7 +129,7 @@ def _read_message(message: object, field: str, place: int, defaults: Defaults) -
         happened_at=defaults.happened_at if happened_at is None else happened_at,
         valid_at=read_optional_time(fields.get("valid_at"), f"{field}.valid_at", zone),
         invalid_at=read_optional_time(fields.get("invalid_at"), f"{field}.invalid_at", zone),
-        trust=read_trust(fields.get("trust", 1.0), f"{field}.trust"),
+        trust=min(read_trust(fields.get("trust", 1.0), f"{field}.trust"), defaults.trust),
         metadata=read_metadata(fields.get("metadata", defaults.metadata), f"{field}.metadata"),
         source_id=source_id,
         digest=_named_digest(defaults.namespace, source_id, key),

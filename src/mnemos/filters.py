@@ -1,8 +1,8 @@
 """Filters on attributes and metadata, in the operators that mem0 and LangGraph users write, with or without `$`.
 
 `{"city": "Lisbon"}`, `{"stars": {"gte": 3}}`, `{"AND": [...]}`, `{"$or": [...]}`, `{"NOT": {...}}`. A name that is an
-attribute of a memory (`speaker`, `role`, `trust`, …) means that attribute; `metadata.x` or any other name means the
-top-level metadata entry x; `value.x` an entry of an item's value.
+attribute of a memory (`speaker`, `role`, `trust`, `channel`, …) means that attribute; `metadata.x` or any other name
+means the top-level metadata entry x; `value.x` an entry of an item's value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mnemos.times import read_time
 
 Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "icontains", "exists"]
 OPERATORS = frozenset(("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "icontains", "exists"))
-TEXT_FIELDS = frozenset(("id", "kind", "form", "speaker", "role", "session_id", "agent_id", "key"))
+TEXT_FIELDS = frozenset(("id", "kind", "form", "speaker", "role", "session_id", "agent_id", "key", "channel", "writer"))
 NUMBER_FIELDS = frozenset(("trust", "strength", "uses", "version"))
 TIME_FIELDS = frozenset(
     ("happened_at", "valid_at", "invalid_at", "created_at", "updated_at", "expired_at", "last_used_at")

@@ -76,6 +76,10 @@ class Memory:
     """Whether it is kept whatever is forgotten."""
     salience: float | None = None
     """How likely it is to be asked for, 0 to 1, judged without a question; None until derivation has read it."""
+    channel: str | None = None
+    """What its words were written through (`rest`, `mcp`, `cli`, …); None where that is unknown, or it was derived."""
+    writer: str | None = None
+    """Who wrote them there, as the id of a key."""
 
     @property
     def masked(self) -> tuple[str, ...]:
@@ -165,6 +169,10 @@ class Change:
     decision: str | None = None
     """The id by which `undo` reverses it, where it was a decision."""
     undone: bool = False
+    channel: str | None = None
+    """What it was written through; None where that is unknown."""
+    writer: str | None = None
+    """Who wrote it there."""
 
 
 @dataclass(frozen=True, slots=True)

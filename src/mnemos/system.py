@@ -26,9 +26,10 @@ from mnemos.io.importing import import_file as import_into
 from mnemos.io.jsonl import Progress
 from mnemos.keeping import Keeper
 from mnemos.namespaces import read_label, read_scope
+from mnemos.origin import current_origin, writing_as
 from mnemos.recall.compose import compose
 from mnemos.recall.engine import threshold
-from mnemos.recall.search import Asked, select
+from mnemos.recall.look import Asked, select
 from mnemos.records import LEVELS, Change, Context, Deletion, Hit, Link, Memory, Namespace, Page
 from mnemos.store.deriving import Derivation
 from mnemos.store.reading import Stats
@@ -115,6 +116,7 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
             role=_label(role, "role"),
             metadata=read_metadata(metadata, "metadata"),
             idempotency_key=_label(idempotency_key, "idempotency_key"),
+            trust=current_origin().trust,
             zone=zone,
             scan=self._secrets.event,
         )
@@ -156,6 +158,7 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
             value=value,
             texts=tuple(found),
             ttl=_ttl(ttl),
+            trust=current_origin().trust,
         )
         memory = self._store.put(self._secrets.event(event, ""), self._index, self._now())
         self._settle()
@@ -173,6 +176,9 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
         trust: float = UNSET,
     ) -> Memory:
         """Change a memory's words or attributes; what it said before stays in its history.
+
+        Inside `writing_as(…, trust=t)` the memory is trusted at most `t` from then on, whatever was changed: who is
+        trusted less lowers the trust of what they write over.
 
         Raises:
             NotFound: the id is unknown.
@@ -294,15 +300,14 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
         """
         budget = read_count(budget, "budget", 1, 10_000_000)
         text, request = read_query_text(query), read_request(where, self._zone)
-        hits = self._searcher.gather(Asked(text, self._moment(request.now)), request, CONTEXT_CANDIDATES, threshold())
-        count = self._count_tokens or StaticEmbedder.bundled().count
-        places = self._store.places([hit.memory.id for hit in hits])
+        asked = Asked(text, self._moment(request.now))
+        hits, places = self._searcher.gather(asked, request, CONTEXT_CANDIDATES, threshold())
         context = compose(
             query,
             hits,
             budget=budget,
-            count_tokens=count,
-            position=lambda m: (places.get(m.id, 0),),
+            count_tokens=self._count_tokens or StaticEmbedder.bundled().count,
+            position=lambda memory: (places.get(memory.id, 0),),
         )
         self._uses.update({memory_id: 1 for item in context.items for memory_id in item.memory_ids})
         return context
@@ -322,6 +327,10 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
         """The memory of an id, or None."""
         stored = self._store.get(read_id(id), self._now())
         return None if stored is None else stored.memory
+
+    def owner(self, id: str) -> Namespace | None:
+        """The namespace to which a memory belongs or belonged before it was deleted, or a decision; None if unknown."""
+        return self._store.owner(read_id(id))
 
     def get_item(
         self,
@@ -397,22 +406,28 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
         date_order: str | None = None,
         progress: Progress | None = None,
     ) -> ImportReport:
-        """Import a file of any supported format; importing it twice adds nothing."""
+        """Import a file of any supported format; importing it twice adds nothing.
+
+        Mnemos' own export says itself where each of its entries comes from; what other files hold comes through
+        `import`, or from the origin that is set.
+        """
         scope = read_scope(user_id, agent_id, namespace)
-        return import_into(
-            self,
-            self._not_itself(path),
-            format=format,
-            user_id=user_id,
-            agent_id=agent_id,
-            namespace=None if namespace is None else scope.namespace,
-            timezone=timezone or self._zone,
-            date_order=date_order,
-            progress=progress,
-            restore=lambda entries: self._store.restore_entries(
-                map(self._secrets.entry, entries), self._index, self._now()
-            ),
-        )
+        origin = current_origin()
+        with writing_as(origin.channel or "import", origin.writer):
+            return import_into(
+                self,
+                self._not_itself(path),
+                format=format,
+                user_id=user_id,
+                agent_id=agent_id,
+                namespace=None if namespace is None else scope.namespace,
+                timezone=timezone or self._zone,
+                date_order=date_order,
+                progress=progress,
+                restore=lambda entries: self._store.restore_entries(
+                    map(self._secrets.entry, entries), self._index, self._now()
+                ),
+            )
 
     # ── async twins ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -427,6 +442,7 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
     acontext = in_thread(context)
     alist = in_thread(list)
     aget = in_thread(get)
+    aowner = in_thread(owner)
     aget_item = in_thread(get_item)
     arename_item = in_thread(rename_item)
     ahistory = in_thread(history)

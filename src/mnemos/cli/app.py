@@ -108,9 +108,8 @@ class Application(ExampleGroup):
 
     def _run(self, words: list[str], extra: dict[str, Any]) -> int:
         try:
-            with self.make_context("mnemos", words, **extra) as context:
-                with writing_as("cli"):
-                    self.invoke(context)
+            with self.make_context("mnemos", words, **extra) as context, writing_as("cli"):
+                self.invoke(context)
         except click.exceptions.Exit as left:
             return left.exit_code
         return OK

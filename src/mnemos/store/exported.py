@@ -24,6 +24,7 @@ _MAYBE_OBJECT = (dict, type(None))
 ENTRY_FIELDS: Mapping[str, tuple[type, ...]] = {
     "type": _TEXT, "id": _TEXT, "namespace": (list,), "op": _TEXT, "kind": _TEXT, "at": _WHOLE,
     "happened_at": _MAYBE_WHOLE, "text": _MAYBE_TEXT, "body": _MAYBE_OBJECT, "digest": _MAYBE_TEXT,
+    "channel": _MAYBE_TEXT, "writer": _MAYBE_TEXT,
 }  # fmt: skip
 DERIVED_FIELDS: Mapping[str, tuple[type, ...]] = {
     "type": _TEXT, "id": _TEXT, "namespace": (list,), "kind": _TEXT, "text": _TEXT, "happened_at": _MAYBE_WHOLE,
@@ -31,9 +32,13 @@ DERIVED_FIELDS: Mapping[str, tuple[type, ...]] = {
     "expired_at": _MAYBE_WHOLE, "metadata": _MAYBE_OBJECT, "recipe": _MAYBE_TEXT, "topic": _MAYBE_TEXT,
     "hidden": _WHOLE, "trust": _NUMBER, "version": _WHOLE, "sources": (list,),
     "speaker": _MAYBE_TEXT, "session_id": _MAYBE_TEXT, "agent_id": _MAYBE_TEXT,
+    "channel": _MAYBE_TEXT, "writer": _MAYBE_TEXT,
 }  # fmt: skip
-LATER = ("speaker", "session_id", "agent_id")
-"""Fields of derived memories that exports of the first release do not have."""
+LATER: Mapping[str, tuple[str, ...]] = {
+    "entry": ("channel", "writer"),
+    "derived": ("speaker", "session_id", "agent_id", "channel", "writer"),
+}
+"""Fields of each type of line that exports of earlier releases do not have."""
 USES_FIELDS: Mapping[str, tuple[type, ...]] = {
     "type": _TEXT, "id": _TEXT, "strength": _NUMBER, "uses": _WHOLE, "last_used_at": _MAYBE_WHOLE,
     "expires_at": _MAYBE_WHOLE,

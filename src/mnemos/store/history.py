@@ -29,11 +29,21 @@ class Historian:
         changes, version = [], 0
         if derived is not None and derived.num < 0:
             made = derived.memory
-            changes.append(Change(made.id, "add", made.created_at or EPOCH, made.version, made.text, made.metadata))
+            changes.append(
+                Change(
+                    made.id, "add", made.created_at or EPOCH, made.version, made.text, made.metadata,
+                    channel=made.channel, writer=made.writer,
+                )
+            )  # fmt: skip
         for entry in entries:
             version += entry.op in ("add", "update")
             body = json.loads(entry.body) if entry.body else {}
-            changes.append(Change(entry.id, entry.op, from_micros(entry.at), version, entry.text, body))
+            changes.append(
+                Change(
+                    entry.id, entry.op, from_micros(entry.at), version, entry.text, body,
+                    channel=entry.channel, writer=entry.writer,
+                )
+            )  # fmt: skip
         changes += decided
         return sorted(changes, key=lambda change: change.at)
 

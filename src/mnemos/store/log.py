@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from mnemos.events import Event, compact_json, dump_json
 from mnemos.namespaces import namespace_key
+from mnemos.origin import current_origin
 from mnemos.records import Namespace
 
 BODY_FIELDS = ("speaker", "role", "session_id", "agent_id", "valid_at", "invalid_at")
@@ -30,14 +31,22 @@ class Entry(NamedTuple):
     text: str | None
     body: str | None
     digest: bytes | None
+    channel: str | None = None
+    writer: str | None = None
 
 
-ENTRY = "seq, id, namespace, op, kind, at, happened_at, text, body, digest"
+ENTRY = "seq, id, namespace, op, kind, at, happened_at, text, body, digest, channel, writer"
 
 
 def append(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
-    """Add entries at the end; their `seq` must come from `next_seq`."""
-    connection.executemany(f"INSERT INTO log ({ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entries)
+    """Add what is written now at the end, with the origin that holds; `seq` must come from `next_seq`."""
+    origin = current_origin()
+    keep(connection, (entry._replace(channel=origin.channel, writer=origin.writer) for entry in entries))
+
+
+def keep(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
+    """Add entries at the end as they are, such as those of another store."""
+    connection.executemany(f"INSERT INTO log ({ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entries)
 
 
 def next_seq(connection: sqlite3.Connection) -> int:
@@ -112,6 +121,8 @@ def _added(entry: Entry) -> dict[str, Any]:
         texts=body.get("texts"),
         recipe=None,
         topic=None,
+        channel=entry.channel,
+        writer=entry.writer,
     )
     return row
 
@@ -119,7 +130,7 @@ def _added(entry: Entry) -> dict[str, Any]:
 def _change(row: dict[str, Any], entry: Entry) -> None:
     body = json.loads(entry.body) if entry.body else {}
     if entry.text is not None:
-        row["said"] = entry.seq
+        row.update(said=entry.seq, channel=entry.channel, writer=entry.writer)
     row["updated_at"] = entry.at
     row["version"] += 1
     for name in CHANGEABLE:

@@ -69,6 +69,8 @@ def _entries(connection: sqlite3.Connection, spaces: Mapping[int, list[str]]) ->
                 "text": entry.text,
                 "body": None if entry.body is None else json.loads(entry.body),
                 "digest": None if entry.digest is None else entry.digest.hex(),
+                "channel": entry.channel,
+                "writer": entry.writer,
             }
 
 

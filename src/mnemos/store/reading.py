@@ -121,6 +121,17 @@ class Reader:
         with self.db.read() as connection:
             return fetch_held(connection, memory_id, now)
 
+    def owner(self, of: str) -> Namespace | None:
+        """The namespace of a memory, also of one that was deleted, or of a decision, by its id; None where unknown."""
+        query = (
+            "SELECT path FROM namespaces WHERE num = coalesce((SELECT namespace FROM memories WHERE id = ?1), "
+            "(SELECT namespace FROM log WHERE id = ?1 LIMIT 1), (SELECT m.namespace FROM decisions d "
+            "JOIN memories m ON m.num = d.memory WHERE d.id = ?1))"
+        )
+        with self.db.read() as connection:
+            row = connection.execute(query, (of,)).fetchone()
+        return None if row is None else namespace_from_key(row[0])
+
     def find_key(self, namespaces: Sequence[int], key: str, now: int) -> Stored | None:
         """The item of a key, unless it has expired."""
         with self.db.read() as connection:
@@ -167,14 +178,16 @@ class Reader:
 
     def sources_among(self, nums: Sequence[int]) -> dict[int, set[int]]:
         """For each derived memory its sources, and for each source what was derived from it, among these numbers."""
-        wanted = set(nums)
+        query = (
+            "SELECT memory, source FROM sources WHERE memory IN (SELECT value FROM json_each(?)) "
+            "AND source IN (SELECT value FROM json_each(?))"
+        )
         found: dict[int, set[int]] = {}
+        derived = json.dumps([num for num in nums if num < 0])
         with self.db.read() as connection:
-            for num in (n for n in nums if n < 0):
-                for (source,) in connection.execute("SELECT source FROM sources WHERE memory = ?", (num,)):
-                    if source in wanted:
-                        found.setdefault(num, set()).add(source)
-                        found.setdefault(source, set()).add(num)
+            for num, source in connection.execute(query, (derived, json.dumps(list(nums)))):
+                found.setdefault(num, set()).add(source)
+                found.setdefault(source, set()).add(num)
         return found
 
     def superseded_among(self, nums: Sequence[int]) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from mnemos.errors import InvalidInput
 from mnemos.events import compact_json
 from mnemos.ids import read_id
 from mnemos.namespaces import read_namespace
+from mnemos.origin import current_origin, writing_as
 from mnemos.passages import Index, Source
 from mnemos.records import KINDS
 from mnemos.store import decisions, jobs, log
@@ -32,7 +34,7 @@ from mnemos.store.exported import (
 )
 from mnemos.store.meta import bump_epoch
 from mnemos.store.projection import replace_units
-from mnemos.store.writing import index_texts, put_row
+from mnemos.store.writing import bounded, index_texts, put_row
 
 PAGE = 1_000
 
@@ -70,8 +72,8 @@ class Restorer:
         if not isinstance(kind, str) or kind not in takers:
             raise InvalidInput(f"{field}.type", f"{str(kind)[:40]!r} is unknown", MEND)
         types, taker = takers[kind]
-        if kind == "derived":
-            entry = {**dict.fromkeys(LATER), **entry}
+        if kind in LATER:
+            entry = {**dict.fromkeys(LATER[kind]), **entry}
         check_types(entry, types, field)
         if taker(entry, field):
             self.added += 1
@@ -82,32 +84,40 @@ class Restorer:
         check_entry(entry, field)
         memory_id = read_id(entry["id"], f"{field}.id")
         namespace = log.ensure_namespace(self.connection, read_namespace(entry["namespace"], f"{field}.namespace"))
-        body = None if entry["body"] is None else compact_json(entry["body"])
         digest = None if entry["digest"] is None else read_digest(entry["digest"], field)
-        said = (entry["op"], entry["kind"], entry["at"], entry["happened_at"], entry["text"], body)
-        if not self._is_new(memory_id, said) or self._is_elsewhere(entry, memory_id, namespace, digest):
+        body = self._trusted(memory_id, entry["op"], entry["body"])
+        row = log.Entry(
+            log.next_seq(self.connection), memory_id, namespace, entry["op"], entry["kind"], entry["at"],
+            entry["happened_at"], entry["text"], None if body is None else compact_json(body), digest,
+            entry["channel"], entry["writer"],
+        )  # fmt: skip
+        if not self._is_new(memory_id, _said(row)) or self._is_elsewhere(entry, memory_id, namespace, digest):
             return False
         if entry["op"] == "delete":
             self._project()
             num = self._num(memory_id)
             if num is not None:
-                erase_rows(self.connection, [num], self.now)
+                with writing_as(entry["channel"], entry["writer"]):
+                    erase_rows(self.connection, [num], self.now)
                 self.closed[memory_id] = None
                 return True
-        op, kind, at, happened_at, text, _ = said
-        row = log.Entry(
-            log.next_seq(self.connection), memory_id, namespace, op, kind, at, happened_at, text, body, digest
-        )
-        log.append(self.connection, [row])
+        log.keep(self.connection, [row])
         self.touched[memory_id] = None
-        if op == "add":
+        if row.op == "add":
             self.fresh.add(memory_id)
         return True
+
+    def _trusted(self, memory_id: str, op: str, body: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """The body of an entry, by which its memory is trusted no further than whoever puts it back."""
+        if current_origin().trust == 1.0 or op not in ("add", "update"):
+            return body
+        held = log.fold(self._logged(memory_id)) if op == "update" else None
+        return bounded(body or {}, 1.0 if held is None else held["trust"])
 
     def _is_new(self, memory_id: str, said: tuple[Any, ...]) -> bool:
         """Whether the store lacks an entry; it may hold equal ones, of which each is a repeat once."""
         if memory_id not in self.known:
-            had = [(e.op, e.kind, e.at, e.happened_at, e.text, e.body) for e in self._logged(memory_id)]
+            had = [_said(logged) for logged in self._logged(memory_id)]
             self.known[memory_id] = Counter(had)
             if any(entry[0] == "delete" for entry in had):
                 self.closed[memory_id] = None
@@ -164,6 +174,7 @@ class Restorer:
         namespace = read_namespace(entry["namespace"], f"{field}.namespace")
         row["namespace"] = log.ensure_namespace(self.connection, namespace)
         row["metadata"] = None if entry["metadata"] is None else compact_json(entry["metadata"])
+        row["trust"] = min(entry["trust"], current_origin().trust)
         insert_row(self.connection, row)
         self.connection.executemany("INSERT INTO sources VALUES (?, ?)", [(num, source) for source in found])
         units = self.index([Source(entry["text"], entry["speaker"], entry["happened_at"])])[0]
@@ -258,3 +269,11 @@ class Restorer:
             if row["key"] is not None:
                 units = index_texts(row["texts"] or (), self.index)
                 replace_units(self.connection, row["num"], units, self.now)
+
+
+def _said(entry: log.Entry) -> tuple[Any, ...]:
+    """What tells an entry from others of its memory: all but where it comes from, and how far it is trusted."""
+    body = entry.body
+    if body is not None and '"trust"' in body:
+        body = compact_json({name: value for name, value in json.loads(body).items() if name != "trust"})
+    return (entry.op, entry.kind, entry.at, entry.happened_at, entry.text, "{}" if body is None else body)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mnemos.events import Event
 from mnemos.namespaces import namespace_from_key
+from mnemos.origin import Origin
 from mnemos.records import Memory, Namespace
 from mnemos.times import from_micros
 
 ATTRIBUTES = (
     "num id namespace seq said text kind form speaker role session_id agent_id happened_at valid_at invalid_at "
     "created_at updated_at expired_at expires_at ttl strength uses last_used_at trust version hidden metadata "
-    "key value recipe topic resting pinned salience"
+    "key value recipe topic resting pinned salience channel writer"
 ).split()
 COLUMNS = ", ".join(ATTRIBUTES)
 """The columns of `memories`, in the order of the table."""
@@ -27,7 +28,7 @@ SELECT = """
 SELECT m.num, m.id, n.path, coalesce(m.text, l.text), m.kind, m.form, m.speaker, m.role, m.session_id, m.agent_id,
        m.happened_at, m.valid_at, m.invalid_at, m.created_at, m.updated_at, m.expired_at, m.strength, m.uses,
        m.last_used_at, m.trust, m.version, m.metadata, m.key, m.value, m.recipe, m.expires_at, m.resting,
-       m.pinned, m.salience
+       m.pinned, m.salience, m.channel, m.writer
 FROM {table} m JOIN namespaces n ON n.num = m.namespace LEFT JOIN log l ON l.seq = m.said
 """
 
@@ -42,10 +43,16 @@ class Stored(NamedTuple):
 
 def read_memory(connection: sqlite3.Connection, row: tuple[Any, ...], namespaces: dict[str, Namespace]) -> Stored:
     """The memory of a row of `SELECT`; `namespaces` remembers the tuples already parsed."""
+    sources = sources_of(connection, [row[0]]).get(row[0], ()) if row[0] < 0 else ()
+    return Stored(row[0], memory_of(row, namespaces, sources), row[25])
+
+
+def memory_of(row: tuple[Any, ...], namespaces: dict[str, Namespace], sources: tuple[str, ...]) -> Memory:
+    """The same, where its sources are known."""
     path = row[2]
     if path not in namespaces:
         namespaces[path] = namespace_from_key(path)
-    memory = Memory(
+    return Memory(
         id=row[1],
         namespace=namespaces[path],
         text=row[3] or "",
@@ -73,22 +80,34 @@ def read_memory(connection: sqlite3.Connection, row: tuple[Any, ...], namespaces
         resting=row[26],
         pinned=bool(row[27]),
         salience=row[28],
-        sources=_sources(connection, row[0]) if row[0] < 0 else (),
+        channel=row[29],
+        writer=row[30],
+        sources=sources,
         is_new=False,
     )
-    return Stored(row[0], memory, row[25])
 
 
 def fetch(connection: sqlite3.Connection, nums: Iterable[int], table: str = "memories") -> dict[int, Memory]:
-    """The memories of these numbers; numbers that are gone are left out."""
+    """The memories of these numbers, in their order; numbers that are gone are left out."""
     namespaces: dict[str, Namespace] = {}
-    found: dict[int, Memory] = {}
-    query = SELECT.format(table=table) + "WHERE m.num = ?"
-    for num in nums:
-        row = connection.execute(query, (num,)).fetchone()
-        if row is not None:
-            found[num] = read_memory(connection, row, namespaces).memory
-    return found
+    wanted = list(nums)
+    query = SELECT.format(table=table) + "WHERE m.num IN (SELECT value FROM json_each(?))"
+    rows = connection.execute(query, (json.dumps(wanted),)).fetchall()
+    sources = sources_of(connection, [row[0] for row in rows if row[0] < 0])
+    found = {row[0]: memory_of(row, namespaces, sources.get(row[0], ())) for row in rows}
+    return {num: found[num] for num in wanted if num in found}
+
+
+def sources_of(connection: sqlite3.Connection, nums: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """The ids of the memories that these derived ones were derived from, in reading order."""
+    query = (
+        "SELECT s.memory, m.id FROM sources s JOIN memories m ON m.num = s.source "
+        "WHERE s.memory IN (SELECT value FROM json_each(?)) ORDER BY s.memory, m.seq"
+    )
+    found: dict[int, list[str]] = {}
+    for num, source in connection.execute(query, (json.dumps(nums),)) if nums else ():
+        found.setdefault(num, []).append(source)
+    return {num: tuple(ids) for num, ids in found.items()}
 
 
 def fetch_id(connection: sqlite3.Connection, memory_id: str) -> Stored | None:
@@ -120,7 +139,7 @@ def fetch_held(connection: sqlite3.Connection, memory_id: str, now: int) -> Stor
     return fetch_id(connection, memory_id) if held else None
 
 
-def memory_of_event(event: Event, memory_id: str, at: int) -> Memory:
+def memory_of_event(event: Event, memory_id: str, at: int, origin: Origin) -> Memory:
     """What `add` returns for an event that was just stored."""
     created = from_micros(at)
     return Memory(
@@ -141,10 +160,7 @@ def memory_of_event(event: Event, memory_id: str, at: int) -> Memory:
         metadata=dict(event.metadata) if event.metadata else NO_METADATA,
         key=event.key,
         value=event.value,
+        channel=origin.channel,
+        writer=origin.writer,
         is_new=True,
     )
-
-
-def _sources(connection: sqlite3.Connection, num: int) -> tuple[str, ...]:
-    query = "SELECT m.id FROM sources s JOIN memories m ON m.num = s.source WHERE s.memory = ? ORDER BY m.seq"
-    return tuple(row[0] for row in connection.execute(query, (num,)))

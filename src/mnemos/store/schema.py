@@ -244,5 +244,23 @@ WHERE state = 'queued';
 INSERT INTO jobs (kind, created_at) SELECT 'derive', max(at) FROM log WHERE op = 'add' HAVING count(*) > 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
+THIRD = """
+-- Through what something was written (rest, mcp, cli, …) and by whom there; NULL where that is unknown. A memory has
+-- those of the entry that holds its words.
+ALTER TABLE log ADD COLUMN channel TEXT;
+ALTER TABLE log ADD COLUMN writer TEXT;
+ALTER TABLE memories ADD COLUMN channel TEXT;
+ALTER TABLE memories ADD COLUMN writer TEXT;
+
+-- What is derived is trusted no further than what it was derived from.
+WITH RECURSIVE below (num, trust) AS (
+    SELECT num, trust FROM memories WHERE trust < 1
+    UNION SELECT s.memory, b.trust FROM below b JOIN sources s ON s.source = b.num
+)
+UPDATE memories SET trust = ground.least
+FROM (SELECT num, min(trust) AS least FROM below GROUP BY num) AS ground
+WHERE memories.num = ground.num AND ground.least < memories.trust;
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)
 """In order; the position of each, counted from one, is the schema version that it leads to."""

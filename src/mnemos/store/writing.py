@@ -9,6 +9,7 @@ from typing import Any
 from mnemos.errors import InvalidInput, NotFound
 from mnemos.events import Event, compact_json, dump_json
 from mnemos.ids import new_id
+from mnemos.origin import current_origin
 from mnemos.passages import Index, Indexed, Source
 from mnemos.records import Memory, Namespace
 from mnemos.store import jobs, log
@@ -53,6 +54,8 @@ class Writer:
                 return _append(connection, [event], {0: units[0]}, index, now)[0]
             named = ("value", "texts", "ttl", "metadata", "agent_id")
             body = {name: getattr(event, name) for name in named}
+            if event.trust != fetch(connection, [row[0]])[row[0]].trust:
+                body["trust"] = event.trust
             if event.masked:
                 body["masked"] = event.masked
             write_change(connection, row[1], event.text, body, now)
@@ -88,7 +91,7 @@ class Writer:
                 raise InvalidInput("id", "is a derived memory", "update its sources instead")
             if stored.memory.key is not None and text is not None:
                 raise InvalidInput("text", "is that of an item, which follows from its value", "use put()")
-            write_change(connection, memory_id, text, body, now)
+            write_change(connection, memory_id, text, bounded(body, stored.memory.trust), now)
             memory = fetch(connection, [stored.num])[stored.num]
             if memory.key is None and (text is not None or "happened_at" in body):
                 source = Source(memory.text, memory.speaker, happened_of(connection, stored.num))
@@ -123,6 +126,12 @@ class Writer:
         """Start an item's time to live anew; snapshots ask again for what they think has expired."""
         with self.db.write() as connection:
             connection.execute("UPDATE memories SET expires_at = ? + ttl WHERE num = ? AND ttl IS NOT NULL", (now, num))
+
+
+def bounded(body: Mapping[str, Any], trust: float) -> Mapping[str, Any]:
+    """A change of a memory, by which it is trusted no further than whoever makes it."""
+    bound = current_origin().trust
+    return {**body, "trust": bound} if body.get("trust", trust) > bound else body
 
 
 def index_events(events: Sequence[Event], index: Index) -> list[list[Indexed]]:
@@ -192,6 +201,7 @@ class _Batch:
         self.seq = seq
         self.embedder = embedder
         self.now = now
+        self.origin = current_origin()
         self.entries: list[log.Entry] = []
         self.rows: list[tuple[Any, ...]] = []
         self.units: list[tuple[int, Sequence[Indexed]]] = []
@@ -205,9 +215,10 @@ class _Batch:
                 seq, memory_id, namespace, "add", event.kind, now, event.happened_at, event.text, body, event.digest
             )
         )
-        self.rows.append(_row_of_event(event, seq, memory_id, namespace, now))
+        row = _row_of_event(event, seq, memory_id, namespace, now)
+        self.rows.append((*row, self.origin.channel, self.origin.writer))
         self.units.append((seq, units))
-        return memory_of_event(event, memory_id, now)
+        return memory_of_event(event, memory_id, now, self.origin)
 
     def write(self, connection: sqlite3.Connection) -> None:
         log.append(connection, self.entries)
@@ -221,7 +232,7 @@ def _row_of_event(event: Event, seq: int, memory_id: str, namespace: int, now: i
     expires_at = None if event.ttl is None else now + event.ttl
     metadata = dump_json(event.metadata, "metadata") if event.metadata else None
     value = None if event.key is None else dump_json(event.value, "value")
-    # in the order of rows.ATTRIBUTES
+    # in the order of rows.ATTRIBUTES, up to the last two
     return (
         *(seq, memory_id, namespace, seq, seq, None, event.kind, "text"),
         *(event.speaker, event.role, event.session_id, event.agent_id),
