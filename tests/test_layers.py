@@ -59,6 +59,7 @@ THIRD_PARTY = {
     "click": ("cli",),
     "rich": ("cli", "demo", "bench"),
     "sentence_transformers": ("embed", "bench"),
+    "anthropic": ("compat",),
     "fastapi": ("serve", "cli"),
     "httpx2": ("serve", "client"),
     "jinja2": ("serve",),
