@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import builtins
-import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Unpack
 
 from mnemos.aio import in_thread
@@ -19,7 +17,7 @@ from mnemos.arguments import (
 )
 from mnemos.embed.static import StaticEmbedder
 from mnemos.errors import InvalidInput, NotFound
-from mnemos.events import Defaults, Event, dump_json, read_events, read_kind, read_metadata, read_text, read_trust
+from mnemos.events import Defaults, read_events, read_kind, read_metadata, read_text, read_trust
 from mnemos.ids import read_id
 from mnemos.io.importing import ImportReport
 from mnemos.io.importing import import_file as import_into
@@ -38,6 +36,7 @@ from mnemos.verbs.costs import CostVerbs
 from mnemos.verbs.forgetting import ForgetVerbs
 from mnemos.verbs.gating import GateVerbs
 from mnemos.verbs.graphing import GraphVerbs
+from mnemos.verbs.items import ItemVerbs
 from mnemos.verbs.jobs import JobVerbs
 from mnemos.verbs.levels import LevelVerbs
 from mnemos.verbs.updating import UpdateVerbs
@@ -52,7 +51,7 @@ CONTEXT_CANDIDATES = 100
 """Hits from which a context is composed."""
 
 
-class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerbs, GraphVerbs, Keeper):
+class Mnemos(ItemVerbs, LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerbs, GraphVerbs, Keeper):
     """A memory in one SQLite file.
 
     Args:
@@ -126,43 +125,6 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
         memories = self._store.append(events, self._index, self._now())
         self._settle()
         return memories
-
-    def put(
-        self,
-        key: str,
-        value: Any,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        namespace: Sequence[str] | None = None,
-        texts: Sequence[str] | None = None,
-        ttl: timedelta | float | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Memory:
-        """Store an item: a JSON value under a key that is unique in its namespace; a second put replaces it.
-
-        Args:
-            texts: what the item is found by; by default every string in the value. An empty list: not found by search.
-            ttl: seconds (or a timedelta) until it expires, counted anew from each read that refreshes it.
-        """
-        scope = read_scope(user_id, agent_id, namespace)
-        value = json.loads(dump_json(value, "value"))
-        found = _strings(value) if texts is None else _read_texts(texts)
-        event = Event(
-            namespace=scope.namespace,
-            kind="item",
-            text="\n".join(found),
-            agent_id=scope.agent_id,
-            metadata=read_metadata(metadata, "metadata"),
-            key=read_label(key, "key"),
-            value=value,
-            texts=tuple(found),
-            ttl=_ttl(ttl),
-            trust=current_origin().trust,
-        )
-        memory = self._store.put(self._secrets.event(event, ""), self._index, self._now())
-        self._settle()
-        return memory
 
     def update(
         self,
@@ -332,44 +294,6 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
         """The namespace to which a memory belongs or belonged before it was deleted, or a decision; None if unknown."""
         return self._store.owner(read_id(id))
 
-    def get_item(
-        self,
-        key: str,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        namespace: Sequence[str] | None = None,
-        refresh: bool = True,
-    ) -> Memory | None:
-        """The item of a key, or None; reading it starts its time to live anew unless `refresh` is False."""
-        scope = read_scope(user_id, agent_id, namespace)
-        now = self._now()
-        stored = self._store.find_key(self._store.namespaces_of(scope), read_label(key, "key"), now)
-        if read_flag(refresh, "refresh") and stored is not None and stored.expires_at is not None:
-            self._store.refresh(stored.num, now)
-        return None if stored is None else stored.memory
-
-    def rename_item(
-        self,
-        key: str,
-        new_key: str,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        namespace: Sequence[str] | None = None,
-    ) -> Memory:
-        """Give an item another key; its id, value and history stay.
-
-        Raises:
-            NotFound: nothing is stored under `key`.
-            InvalidInput: something is stored under `new_key`.
-        """
-        scope = read_scope(user_id, agent_id, namespace)
-        key, new_key = read_label(key, "key"), read_label(new_key, "new_key")
-        memory = self._store.rename(self._store.namespaces_of(scope), key, new_key, self._now())
-        self._settle()
-        return memory
-
     def history(self, id: str) -> builtins.list[Change]:
         """Every change of a memory, oldest first; after a deletion, without words."""
         return self._store.history(read_id(id))
@@ -432,7 +356,6 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
     # ── async twins ──────────────────────────────────────────────────────────────────────────────────────────
 
     aadd = in_thread(add)
-    aput = in_thread(put)
     aupdate = in_thread(update)
     aderive = in_thread(derive)
     alink = in_thread(link)
@@ -443,8 +366,6 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
     alist = in_thread(list)
     aget = in_thread(get)
     aowner = in_thread(owner)
-    aget_item = in_thread(get_item)
-    arename_item = in_thread(rename_item)
     ahistory = in_thread(history)
     alinks = in_thread(links)
     anamespaces = in_thread(namespaces)
@@ -454,30 +375,3 @@ class Mnemos(LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerb
 
 def _label(value: object, field: str) -> str | None:
     return None if value is None else read_label(value, field)
-
-
-def _ttl(ttl: timedelta | float | None) -> int | None:
-    if ttl is None:
-        return None
-    seconds = ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e10:
-        raise InvalidInput("ttl", f"{str(ttl)[:40]!r} is not a length of time", "give seconds above 0, or a timedelta")
-    return int(seconds * 1_000_000)
-
-
-def _strings(value: object) -> builtins.list[str]:
-    """Every non-blank string in a JSON value, depth first."""
-    if isinstance(value, str):
-        return [value] if value.strip() else []
-    parts: Iterable[object] = ()
-    if isinstance(value, Mapping):
-        parts = value.values()
-    elif isinstance(value, builtins.list):
-        parts = value
-    return [text for part in parts for text in _strings(part)]
-
-
-def _read_texts(texts: object) -> builtins.list[str]:
-    if isinstance(texts, str) or not isinstance(texts, Sequence):
-        raise InvalidInput("texts", f"is a {type(texts).__name__}", "give a list of strings")
-    return [read_text(text, f"texts[{place}]") for place, text in enumerate(texts)]

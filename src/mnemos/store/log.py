@@ -89,7 +89,7 @@ def fold(entries: Sequence[Entry]) -> dict[str, Any] | None:
         elif entry.op == "add" and entry.text is not None:
             row = _added(entry)
         elif entry.op == "update" and row is not None:
-            _change(row, entry)
+            change(row, entry)
     return row
 
 
@@ -127,7 +127,8 @@ def _added(entry: Entry) -> dict[str, Any]:
     return row
 
 
-def _change(row: dict[str, Any], entry: Entry) -> None:
+def change(row: dict[str, Any], entry: Entry) -> None:
+    """Bring what the earlier entries add up to in step with an update; of that it needs `version`, `ttl` and `key`."""
     body = json.loads(entry.body) if entry.body else {}
     if entry.text is not None:
         row.update(said=entry.seq, channel=entry.channel, writer=entry.writer)

@@ -94,8 +94,13 @@ class Reader:
     db: Database
 
     def namespaces_of(self, scope: Scope) -> tuple[int, ...]:
-        """The numbers of the namespaces that a scope covers; none where nothing was ever stored there."""
+        """The numbers of the namespaces that a scope covers; none where nothing was ever stored there.
+
+        Below the empty namespace, which no caller's scope can be, are all of them.
+        """
         with self.db.read() as connection:
+            if not scope.namespace:
+                return tuple(row[0] for row in connection.execute("SELECT num FROM namespaces ORDER BY num"))
             num = log.namespace_num(connection, scope.namespace)
             if num is None or not scope.descendants:
                 return () if num is None else (num,)

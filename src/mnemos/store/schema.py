@@ -262,5 +262,17 @@ FROM (SELECT num, min(trust) AS least FROM below GROUP BY num) AS ground
 WHERE memories.num = ground.num AND ground.least < memories.trust;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)
+FOURTH = """
+-- Vectors that an embedder of a framework's own has made of an item's texts, as the log entry `said` has them.
+CREATE TABLE item_vectors (
+    num INTEGER PRIMARY KEY AUTOINCREMENT,
+    memory INTEGER NOT NULL REFERENCES memories(num) ON DELETE CASCADE,
+    embedder INTEGER NOT NULL REFERENCES embedders(num),
+    said INTEGER NOT NULL,
+    vector BLOB NOT NULL                              -- float32[dim]
+) STRICT;
+CREATE INDEX item_vectors_memory ON item_vectors (memory, embedder);
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH)
 """In order; the position of each, counted from one, is the schema version that it leads to."""

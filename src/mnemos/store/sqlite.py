@@ -16,6 +16,7 @@ from mnemos.store.deriving import DerivedWriter
 from mnemos.store.erasing import Eraser
 from mnemos.store.feedback import Factors
 from mnemos.store.history import Historian
+from mnemos.store.items import Items
 from mnemos.store.jobs import Job
 from mnemos.store.meta import active_embedder, bump_epoch, embedder_num, read_meta, write_meta
 from mnemos.store.portable import Porter
@@ -26,7 +27,7 @@ _PASSAGES = "units u JOIN memories m ON m.num = u.unit >> 20 LEFT JOIN log l ON 
 _WORDS = "coalesce(substr(coalesce(m.text, l.text), u.first + 1, u.last - u.first), '')"
 
 
-class SqliteStore(Writer, DerivedWriter, Reader, Historian, Factors, Eraser, Checker, Porter):
+class SqliteStore(Writer, Items, DerivedWriter, Reader, Historian, Factors, Eraser, Checker, Porter):
     """Everything durable. Each base class is one thing that a store does; they share the connection `db`."""
 
     def __init__(self, path: str | os.PathLike[str], *, embedder: str, dim: int, analyzer: str, now: int) -> None:

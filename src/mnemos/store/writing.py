@@ -15,9 +15,8 @@ from mnemos.records import Memory, Namespace
 from mnemos.store import jobs, log
 from mnemos.store.database import Database
 from mnemos.store.deriving import derived_from, happened_of, insert_row
-from mnemos.store.erasing import erase_rows
 from mnemos.store.projection import Serving, replace_units, serving, write_units
-from mnemos.store.rows import COLUMNS, fetch, fetch_held, fetch_id, find_key, memory_of_event
+from mnemos.store.rows import COLUMNS, fetch, fetch_held, fetch_id, memory_of_event
 
 _INSERT = f"INSERT INTO memories ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(', ')))})"
 
@@ -33,53 +32,12 @@ class Writer:
         fresh = [i for i, event in enumerate(events) if event.digest is None or event.digest not in known]
         ready = dict(zip(fresh, index_events([events[i] for i in fresh], index), strict=True))
         with self.db.write() as connection:
-            return _append(connection, events, ready, index, now)
+            return append_events(connection, events, ready, index, now)
 
     def _known(self, digests: Iterable[bytes | None]) -> set[bytes]:
         query = "SELECT 1 FROM log WHERE digest = ?"
         with self.db.read() as connection:
             return {d for d in digests if d is not None and connection.execute(query, (d,)).fetchone()}
-
-    def put(self, event: Event, index: Index, now: int) -> Memory:
-        """Store an item, or change the one that its namespace holds under this key."""
-        units = index_events([event], index)
-        with self.db.write() as connection:
-            namespace = log.ensure_namespace(connection, event.namespace)
-            query = "SELECT num, id, expires_at FROM memories WHERE namespace = ? AND key = ?"
-            row = connection.execute(query, (namespace, event.key)).fetchone()
-            if row is not None and row[2] is not None and row[2] <= now:
-                erase_rows(connection, [row[0]], now)
-                row = None
-            if row is None:
-                return _append(connection, [event], {0: units[0]}, index, now)[0]
-            named = ("value", "texts", "ttl", "metadata", "agent_id")
-            body = {name: getattr(event, name) for name in named}
-            if event.trust != fetch(connection, [row[0]])[row[0]].trust:
-                body["trust"] = event.trust
-            if event.masked:
-                body["masked"] = event.masked
-            write_change(connection, row[1], event.text, body, now)
-            replace_units(connection, row[0], units[0], now)
-            jobs.derive_again(connection, derived_from(connection, row[0]), now)
-            return fetch(connection, [row[0]])[row[0]]
-
-    def rename(self, namespaces: Sequence[int], key: str, new_key: str, now: int) -> Memory:
-        """Give an item another key, which nothing in its namespace may have; its id and history stay."""
-        with self.db.write() as connection:
-            found = find_key(connection, namespaces, key, now)
-            if found is None:
-                raise NotFound("key", key)
-            query = (
-                "SELECT num, expires_at FROM memories WHERE key = ? "
-                "AND namespace = (SELECT namespace FROM memories WHERE num = ?)"
-            )
-            row = connection.execute(query, (new_key, found.num)).fetchone()
-            if row is not None and (row[1] is None or row[1] > now):
-                raise InvalidInput("new_key", f"{new_key[:80]!r} is taken", "delete that item first, or take another")
-            if row is not None:
-                erase_rows(connection, [row[0]], now)
-            write_change(connection, found.memory.id, None, {"key": new_key}, now)
-            return fetch(connection, [found.num])[found.num]
 
     def revise(self, memory_id: str, text: str | None, body: Mapping[str, Any], index: Index, now: int) -> Memory:
         """Change the words or attributes of a logged memory; the log keeps what it said before."""
@@ -122,11 +80,6 @@ class Writer:
                 [(count, at, memory_id) for memory_id, count in uses.items()],
             )
 
-    def refresh(self, num: int, now: int) -> None:
-        """Start an item's time to live anew; snapshots ask again for what they think has expired."""
-        with self.db.write() as connection:
-            connection.execute("UPDATE memories SET expires_at = ? + ttl WHERE num = ? AND ttl IS NOT NULL", (now, num))
-
 
 def bounded(body: Mapping[str, Any], trust: float) -> Mapping[str, Any]:
     """A change of a memory, by which it is trusted no further than whoever makes it."""
@@ -151,13 +104,14 @@ def index_texts(texts: Sequence[str], index: Index) -> list[Indexed]:
     return units
 
 
-def _append(
+def append_events(
     connection: sqlite3.Connection,
     events: Sequence[Event],
     ready: Mapping[int, list[Indexed]],
     index: Index,
     now: int,
 ) -> list[Memory]:
+    """Store events in the caller's transaction; `ready` holds the passages of those that were indexed already."""
     batch = _Batch(log.next_seq(connection), serving(connection), now)
     namespaces: dict[Namespace, int] = {}
     fresh: dict[bytes, Memory] = {}
@@ -258,14 +212,18 @@ def write_change(
     connection: sqlite3.Connection, memory_id: str, text: str | None, body: Mapping[str, Any], now: int
 ) -> None:
     """Append an update to the log and bring the memory's row in step with it."""
-    latest = log.entries_of(connection, memory_id)[-1]
+    query = "SELECT num, namespace, kind, version, ttl, key FROM memories WHERE id = ?"
+    found = connection.execute(query, (memory_id,)).fetchone()
+    if found is None:
+        raise NotFound("id", memory_id)
+    num, namespace, kind, version, ttl, key = found
+    origin = current_origin()
     entry = log.Entry(
-        log.next_seq(connection), memory_id, latest.namespace, "update", latest.kind, now, None, text,
-        compact_json(body) if body else None, None,
+        log.next_seq(connection), memory_id, namespace, "update", kind, now, None, text,
+        compact_json(body) if body else None, None, origin.channel, origin.writer,
     )  # fmt: skip
     log.append(connection, [entry])
-    row = log.fold(log.entries_of(connection, memory_id))
-    if row is None:
-        raise NotFound("id", memory_id)
+    row = {"num": num, "version": version, "ttl": ttl, "key": key, "hidden": 0, "expired_at": None}
+    log.change(row, entry)
     put_row(connection, row)
     jobs.enqueue(connection, jobs.DERIVE, None, now)
