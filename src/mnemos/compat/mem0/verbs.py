@@ -12,7 +12,7 @@ from mnemos.compat.mem0 import replies
 from mnemos.compat.mem0.errors import MemoryNotFoundError, ValidationError
 from mnemos.compat.mem0.filters import Branch, read_branches
 from mnemos.compat.mem0.replies import Reply
-from mnemos.compat.mem0.scopes import Ids, Place, Reach, home, places
+from mnemos.compat.mem0.scopes import IDS, Ids, Place, Reach, home, places
 from mnemos.compat.mem0.values import (
     EXPIRY,
     PROCEDURAL,
@@ -30,6 +30,8 @@ from mnemos.system import UNSET, Mnemos
 
 KINDS = ("turn", "note", "document")
 """What mem0's callers see: what was said, under the ids that `add` returned. Facts derived from it help to find it."""
+SCANNED = 10_000
+"""The most memories that are read to tell whose there are."""
 
 
 def add(
@@ -183,6 +185,25 @@ def history(memory: Mnemos, reach: Reach, memory_id: str) -> list[Reply]:
         return replies.told(own, memory.history(own))
     except NotFound:
         return []
+
+
+def entities(memory: Mnemos, reach: Reach) -> list[Reply]:
+    """Every user, agent and run that has memories, with how many, of the first that are within reach."""
+    met: dict[tuple[str, str], list[Reply]] = {}
+    for one in listed(memory, reach, [Branch({})], top_k=SCANNED, show_expired=True)["results"]:
+        for name in IDS:
+            if name in one:
+                met.setdefault((name.removesuffix("_id"), one[name]), []).append(one)
+    return [
+        {
+            "id": id,
+            "type": sort,
+            "total_memories": len(theirs),
+            "created_at": min(one["created_at"] for one in theirs),
+            "updated_at": max(one["updated_at"] for one in theirs),
+        }
+        for (sort, id), theirs in sorted(met.items())
+    ]
 
 
 def _where(place: Place, branch: Branch) -> dict[str, Any]:
