@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from typing import Any, TypedDict, TypeVar
 
 from mnemos.errors import InvalidInput
+from mnemos.events import read_trust
 from mnemos.filters import Filter, read_filters
 from mnemos.namespaces import Scope, read_label, read_scope
 from mnemos.records import KINDS, LEAVES
@@ -43,6 +44,8 @@ class Where(TypedDict, total=False):
     """Store time: only what the store held then, in the words that it had then."""
     now: TimeLike | None
     """The time of asking, against which "yesterday" in a question is read; by default the clock."""
+    min_trust: float | None
+    """Only what is trusted at least so far, 0 to 1, levels and what they were derived from included."""
     filters: Mapping[str, Any] | None
     """Conditions on attributes and metadata; see `mnemos.filters`."""
 
@@ -60,12 +63,13 @@ class Request:
     known_at: int | None
     now: int | None
     filters: Filter | None
+    min_trust: float | None = None
 
     @property
     def is_plain(self) -> bool:
         """True where nothing but scope and kinds narrows the search."""
-        bounds = (self.sessions, self.since, self.until, self.as_of, self.known_at, self.filters, self.scope.agent_id)
-        return all(bound is None for bound in bounds)
+        bounds = (self.sessions, self.since, self.until, self.as_of, self.known_at, self.min_trust, self.filters)
+        return self.scope.agent_id is None and all(bound is None for bound in bounds)
 
 
 def read_request(where: Mapping[str, Any], zone: tzinfo | None) -> Request:
@@ -87,6 +91,7 @@ def read_request(where: Mapping[str, Any], zone: tzinfo | None) -> Request:
         scope=scope,
         kinds=read_kinds(where.get("kinds")),
         sessions=_read_sessions(where.get("sessions")),
+        min_trust=read_bar(where.get("min_trust")),
         filters=read_filters(where.get("filters"), zone=zone),
         **times,
     )
@@ -102,6 +107,11 @@ def read_kinds(kinds: object) -> tuple[str, ...]:
         if kind not in KINDS:
             raise InvalidInput("kinds", f"{str(kind)[:40]!r} is not a kind", f"use {', '.join(KINDS)}")
     return tuple(kinds)
+
+
+def read_bar(min_trust: object) -> float | None:
+    """How far something has to be trusted to be shown; None where that does not matter."""
+    return None if min_trust is None else read_trust(min_trust, "min_trust")
 
 
 def _read_sessions(sessions: object) -> tuple[str, ...] | None:

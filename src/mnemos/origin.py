@@ -26,6 +26,9 @@ class Origin:
     """The most that what is written is trusted, 0 to 1."""
 
 
+HEARSAY = 0.9
+"""How far what is said of another is trusted, beside what people say of themselves."""
+
 LIBRARY = Origin()
 """What holds where nothing else was said."""
 
@@ -35,6 +38,11 @@ _current: ContextVar[Origin] = ContextVar("mnemos_origin", default=LIBRARY)
 def current_origin() -> Origin:
     """Where a write would come from, here and now."""
     return _current.get()
+
+
+def is_outranked(trust: float, other: float) -> bool:
+    """Whether something is clearly trusted less than something else: by more than hearsay alone takes away."""
+    return trust < other * HEARSAY
 
 
 @contextmanager

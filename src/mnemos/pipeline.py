@@ -13,6 +13,7 @@ from mnemos.passages import Index
 from mnemos.stages import Again, Batch, Stage, own
 from mnemos.store import progress
 from mnemos.store.database import Database
+from mnemos.store.deriving import trust_sources
 from mnemos.store.erasing import erase_rows
 from mnemos.store.jobs import DERIVE, Job, finish_kind
 from mnemos.store.rows import fetch_id, fetch_num
@@ -87,6 +88,7 @@ class Pipeline:
             if any(connection.execute(hidden, (source.num,)).fetchone() for source in sources):
                 return False
             batch = Batch(connection, [], self._index, now)
+            trust_sources(connection, stored.num)
             text = self._again[stored.memory.recipe or ""](batch, stored, sources)
             if text is None:
                 erase_rows(connection, [stored.num], now)

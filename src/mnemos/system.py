@@ -180,7 +180,8 @@ class Mnemos(ItemVerbs, LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs,
     ) -> Memory:
         """Store something derived from other memories, under an id that the same derivation always gets.
 
-        It lives in the namespace of its sources and goes with them: deleted when the last of them is, hidden and
+        It is trusted no further than the least trusted of its sources, and than the origin that is set. It lives in the
+        namespace of its sources and goes with them: deleted when the last of them is, hidden and
         derived again (by the deriver of its `recipe`) when one of several is.
         """
         if isinstance(sources, str) or not isinstance(sources, Sequence) or not sources:
@@ -191,6 +192,7 @@ class Mnemos(ItemVerbs, LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs,
         first = self.get(ids[0])
         if first is None:
             raise NotFound("sources", ids[0])
+        origin = current_origin()
         derivation = Derivation(
             namespace=first.namespace,
             kind=kind,
@@ -202,6 +204,9 @@ class Mnemos(ItemVerbs, LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs,
             invalid_at=read_optional_time(invalid_at, "invalid_at", self._zone),
             happened_at=None if first.happened_at is None else to_micros(first.happened_at),
             metadata=self._secrets.data(read_metadata(metadata, "metadata"), "metadata")[0],
+            trust=origin.trust,
+            channel=origin.channel,
+            writer=origin.writer,
         )
         return self._store.derive(derivation, self._index, self._now())
 
@@ -263,14 +268,9 @@ class Mnemos(ItemVerbs, LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs,
         budget = read_count(budget, "budget", 1, 10_000_000)
         text, request = read_query_text(query), read_request(where, self._zone)
         asked = Asked(text, self._moment(request.now))
-        hits, places = self._searcher.gather(asked, request, CONTEXT_CANDIDATES, threshold())
-        context = compose(
-            query,
-            hits,
-            budget=budget,
-            count_tokens=self._count_tokens or StaticEmbedder.bundled().count,
-            position=lambda memory: (places.get(memory.id, 0),),
-        )
+        hits = self._searcher.gather(asked, request, CONTEXT_CANDIDATES, threshold())
+        count = self._count_tokens or StaticEmbedder.bundled().count
+        context = compose(query, hits, budget=budget, count_tokens=count)
         self._uses.update({memory_id: 1 for item in context.items for memory_id in item.memory_ids})
         return context
 

@@ -9,28 +9,15 @@ import numpy as np
 import pytest
 
 from mnemos import Mnemos
-from mnemos.recall.across import about_whom, across
+from mnemos.recall.across import Level, about_whom, across
 from mnemos.recall.router import route, sharpness
-from mnemos.recall.spreading import Link, alike, spread
-from mnemos.records import Hit, Kind, Memory
+from mnemos.recall.spreading import Links, alike, spread
 
 START = datetime(2026, 3, 2, 18, 40, tzinfo=UTC)
 
 
-def hit(name: str, score: float, kind: Kind = "turn", sources: tuple[str, ...] = ()) -> Hit:
-    memory = Memory(
-        id=name,
-        namespace=("user", "ana"),
-        text=name,
-        kind=kind,
-        sources=sources,
-        created_at=START,
-    )
-    return Hit(memory, score, {})
-
-
 def test_activation_is_divided_by_fan_and_weakens_at_each_hop() -> None:
-    links = [Link(0, 1), Link(0, 2), Link(2, 3)]
+    links = Links.of([(0, 1), (0, 2), (2, 3)])
     once = spread(np.array([1.0, 0, 0, 0]), links, decay=0.5)
     assert once.tolist() == [1, 0.25, 0.25, 0]
     twice = spread(np.array([1.0, 0, 0, 0]), links, decay=0.5, hops=2)
@@ -38,18 +25,20 @@ def test_activation_is_divided_by_fan_and_weakens_at_each_hop() -> None:
 
 
 def test_links_share_by_weight_and_what_is_too_little_stops() -> None:
-    found = spread(np.array([1.0, 0, 0]), [Link(0, 1, 3), Link(0, 2, 1)], decay=0.4)
+    weighed = Links.of([(0, 1), (0, 2)])._replace(weight=np.array([3.0, 1.0]))
+    found = spread(np.array([1.0, 0, 0]), weighed, decay=0.4)
     assert found.tolist() == pytest.approx([1, 0.3, 0.1])
-    assert spread(np.array([1e-6, 0.0]), [Link(0, 1)], decay=0.5).tolist() == [1e-6, 0]
-    assert spread(np.array([1.0]), [], decay=0.5).tolist() == [1.0]
+    assert spread(np.array([1e-6, 0.0]), Links.of([(0, 1)]), decay=0.5).tolist() == [1e-6, 0]
+    assert spread(np.array([1.0]), Links.of([]), decay=0.5).tolist() == [1.0]
 
 
 def test_alike_links_the_nearest_above_the_bound() -> None:
     vectors = np.array([[1, 0], [0.8, 0.6], [0, 1]], np.float32)
-    pairs = {(link.source, link.target): link.weight for link in alike(vectors, nearest=1, least=0.3)}
-    assert pairs == {(0, 1): pytest.approx(0.8), (1, 0): pytest.approx(0.8), (2, 1): pytest.approx(0.6)}
-    assert alike(vectors, nearest=5, least=0.9) == []
-    assert alike(vectors[:1], nearest=5, least=0) == []
+    links = alike(vectors, nearest=1, least=0.3)
+    assert list(zip(links.source.tolist(), links.target.tolist(), strict=True)) == [(0, 1), (1, 0), (2, 1)]
+    assert links.weight.tolist() == pytest.approx([0.8, 0.8, 0.6])
+    assert not len(alike(vectors, nearest=5, least=0.9).source)
+    assert not len(alike(vectors[:1], nearest=5, least=0).source)
 
 
 def test_the_sharper_grain_weighs_more() -> None:
@@ -62,23 +51,21 @@ def test_the_sharper_grain_weighs_more() -> None:
 
 
 def test_an_episode_lends_its_members_weight_and_a_theme_through_its_episodes() -> None:
-    hits = [hit("a", 0.30), hit("b", 0.29), hit("c", 0.28)]
+    nums, scores = [1, 2, 3], [0.30, 0.29, 0.28]
     vectors = np.eye(3, dtype=np.float32)
-    episode = hit("e", 0.8, "episode", ("c", "elsewhere"))
-    assert [one.memory.id for one in across(hits, vectors)] == ["a", "b", "c"]
-    assert [one.memory.id for one in across(hits, vectors, [episode])] == ["c", "a", "b"]
-    theme = hit("t", 0.8, "theme", ("e",))
-    both = across(hits, vectors, [theme, hit("e", 0.01, "episode", ("b",))])
-    assert both[0].memory.id == "b"
+    episode = Level(-1, "episode", 0.8, (3, 99))
+    assert [place for place, _ in across(nums, scores, vectors)] == [0, 1, 2]
+    assert [place for place, _ in across(nums, scores, vectors, [episode])] == [2, 0, 1]
+    both = across(nums, scores, vectors, [Level(-2, "theme", 0.8, (-1,)), Level(-1, "episode", 0.01, (2,))])
+    assert both[0][0] == 1
 
 
 def test_what_is_like_the_best_rises_and_no_score_falls() -> None:
-    hits = [hit("a", 0.9), hit("b", 0.10), hit("c", 0.09)]
+    scores = [0.9, 0.10, 0.09]
     vectors = np.array([[1, 0], [0, 1], [0.9, 0.43589]], np.float32)
-    found = across(hits, vectors)
-    assert [one.memory.id for one in found] == ["a", "c", "b"]
-    before = {one.memory.id: one.score for one in hits}
-    assert all(before[one.memory.id] <= one.score <= 1 for one in found)
+    found = across([1, 2, 3], scores, vectors)
+    assert [place for place, _ in found] == [0, 2, 1]
+    assert all(scores[place] <= score <= 1 for place, score in found)
 
 
 @pytest.mark.parametrize(

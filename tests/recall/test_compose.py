@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from mnemos.embed.static import StaticEmbedder
 from mnemos.recall.compose import FLOOR, OPENING, compose
 from mnemos.recall.excerpt import Focus, one_line, word_list
-from mnemos.records import Hit, Memory
+from mnemos.store.candidates import Candidate
+from mnemos.times import to_micros
 
 START = datetime(2026, 3, 2, 18, 40, tzinfo=UTC)
 
@@ -25,19 +27,23 @@ def by_words(text: str) -> int:
     return len(text.split())
 
 
-def memory(number: int, text: str, **more: object) -> Memory:
-    fields: dict[str, object] = {
-        "speaker": "Ana",
-        "session_id": "s1",
-        "happened_at": START + timedelta(minutes=number),
-        "created_at": START,
-        "kind": "turn",
-    }
-    return Memory(id=f"m{number:03d}", namespace=("user", "ana"), text=text, **(fields | more))  # type: ignore[arg-type]
-
-
-def hit(number: int, text: str, score: float = 0.5, **more: object) -> Hit:
-    return Hit(memory(number, text, **more), score, {"bm25": 0.0})
+def hit(number: int, text: str, score: float = 0.5, **more: Any) -> Candidate:
+    plain = Candidate(
+        num=number,
+        id=f"m{number:03d}",
+        seq=number,
+        kind="turn",
+        text=text,
+        speaker="Ana",
+        role=None,
+        session_id="s1",
+        happened_at=to_micros(START + timedelta(minutes=number)),
+        created_at=to_micros(START),
+        invalid_at=None,
+        score=score,
+    )
+    times = {name: value and to_micros(value) for name, value in more.items() if name.endswith("_at")}
+    return plain._replace(**(more | times))
 
 
 def test_a_context_is_dated_cited_and_in_reading_order() -> None:
@@ -66,9 +72,9 @@ def test_an_unknown_date_is_not_invented() -> None:
     assert "2026" not in str(context)
 
 
-def test_position_decides_the_order_within_a_session() -> None:
-    hits = [hit(1, "The first of two."), hit(2, "And after it another.")]
-    context = compose("two", hits, budget=100, count_tokens=count, position=lambda m: (-int(m.id[1:]),))
+def test_reading_order_holds_within_a_session() -> None:
+    hits = [hit(1, "The first of two.", seq=9), hit(2, "And after it another.", seq=4)]
+    context = compose("two", hits, budget=100, count_tokens=count)
     assert [item.memory_ids[0] for item in context.items] == ["m002", "m001"]
 
 
@@ -83,7 +89,7 @@ def test_position_decides_the_order_within_a_session() -> None:
     ],
     ids=["no hits", "below the threshold", "below the floor", "no room", "nothing to show"],
 )
-def test_nothing_known_is_an_empty_context(hits: list[Hit], budget: int, threshold: float) -> None:
+def test_nothing_known_is_an_empty_context(hits: list[Candidate], budget: int, threshold: float) -> None:
     context = compose("what can Rita eat?", hits, budget=budget, count_tokens=count, threshold=threshold)
     assert not context
     assert (str(context), context.tokens, context.items) == ("", 0, ())
@@ -151,7 +157,7 @@ def test_what_is_cut_comes_back_where_there_is_room() -> None:
 
     hits = [hit(number, text(town)) for number, town in enumerate(["Faial", "Pico", "Flores", "Corvo", "Porto"])]
     whole = compose("When is the ferry?", hits, budget=500, count_tokens=count)
-    assert {item.text for item in whole.items} == {one.memory.text for one in hits}
+    assert {item.text for item in whole.items} == {one.text for one in hits}
     short = compose("When is the ferry?", hits, budget=150, count_tokens=count)
     assert all(item.text.startswith("… I booked") or item.text.startswith("Thanks") for item in short.items)
     assert any(item.text.startswith("… I booked") and item.text.endswith("Rita. …") for item in short.items)
@@ -215,13 +221,13 @@ HITS = st.lists(
         st.sampled_from([None, 0, 1, 400]),
     ),
     max_size=12,
-    unique_by=lambda one: one.memory.id,
+    unique_by=lambda one: one.id,
 )
 
 
 @settings(max_examples=200, deadline=None)
 @given(HITS, st.integers(1, 400), st.sampled_from([count, by_words, len, StaticEmbedder.bundled().count]))
-def test_budget_citations_and_order_hold_for_any_hits(hits: list[Hit], budget: int, counter: object) -> None:
+def test_budget_citations_and_order_hold_for_any_hits(hits: list[Candidate], budget: int, counter: object) -> None:
     assert callable(counter)
     context = compose("Where does Rita live?", hits, budget=budget, count_tokens=counter)
     assert counter(str(context)) <= budget
@@ -229,13 +235,13 @@ def test_budget_citations_and_order_hold_for_any_hits(hits: list[Hit], budget: i
     lines = str(context).split("\n") if context else []
     told = [line for line in lines[1:] if not re.fullmatch(r"\[(?:\d{4}-\d\d-\d\d|undated)\]", line)]
     assert len(told) == len(context.items)
-    known = {one.memory.id: one.memory for one in hits}
+    known = {one.id: one for one in hits}
     cited: list[str] = []
     for number, (line, item) in enumerate(zip(told, context.items, strict=True), 1):
         assert line.endswith(f"{item.text} [{number}]")
         assert 1 <= len(item.memory_ids) <= 3
         assert set(item.memory_ids) <= set(known)
-        assert known[item.memory_ids[0]].happened_at == item.happened_at
+        assert known[item.memory_ids[0]].happened_at == (item.happened_at and to_micros(item.happened_at))
         cited += item.memory_ids
     assert len(cited) == len(set(cited))
     shown = [" ".join(word_list(item.text)) or item.text for item in context.items]

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from mnemos.bench.metrics import shows
 from mnemos.recall.excerpt import Focus, one_line
-from mnemos.recall.gist import gist
+from mnemos.recall.gist import Gist
 
 
 def shown(text: str, query: str = "") -> str:
-    return gist(text, Focus(query).stems)
+    return Gist(Focus(query).stems).cut(text)
 
 
 def test_greetings_and_questions_back_go_first() -> None:

@@ -159,7 +159,6 @@ def rival(
 
 LIVES, MOVED = rival(1, 10, "Ana lives in Porto"), rival(2, 20, "Ana lives in Faro")
 AGAIN, LEFT = rival(3, 10, "Ana lives in Porto"), rival(4, 10, "Ana does not live in Porto", negated=True)
-DOUBTED = rival(5, 20, "Ana lives in Faro", trust=0.4)
 LIKES, LOVES = rival(6, 30, "Ana likes tea", single=False), rival(7, 31, "Ana likes cake", single=False)
 
 
@@ -169,7 +168,6 @@ LIKES, LOVES = rival(6, 30, "Ana likes tea", single=False), rival(7, 31, "Ana li
         (Newest(), LIVES, MOVED, Verdict.REPLACE),
         (Newest(), LIVES, AGAIN, Verdict.APPEND),
         (Newest(), LIVES, LEFT, Verdict.REPLACE),
-        (Newest(), LIVES, DOUBTED, Verdict.APPEND),
         (Newest(), LIKES, LOVES, Verdict.APPEND),
         (Newest(), LEFT, MOVED, Verdict.APPEND),
         (KeepMeUpdated(), LIVES, MOVED, Verdict.REPLACE),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
 from zipfile import BadZipFile
@@ -25,7 +26,16 @@ TOKENIZE_BATCH = 2048
 POOL_TOKENS = 1024
 """Tokens pooled at once: their vectors fit in a processor's cache."""
 
+COUNTED = 1 << 15
+"""Written words whose tokens are counted once and kept."""
+
+LONGEST_COUNTED = 40
+"""Characters of the longest of them: a text without spaces is no word."""
+
 Tokens = NDArray[np.uint16]
+
+_written = re.compile(r"[^ \n]+")
+"""What stands between spaces and line ends: the tokenizer joins nothing across them."""
 
 
 class StaticEmbedder:
@@ -45,6 +55,7 @@ class StaticEmbedder:
         self._unknown = tokenizer.token_to_id("[UNK]")
         self.vectors = vectors
         """One row per token of the vocabulary, as distilled: the length carries the token's weight."""
+        self._count = lru_cache(COUNTED)(self._count_whole)
 
     @classmethod
     def load(cls, folder: Path) -> StaticEmbedder:
@@ -100,7 +111,12 @@ class StaticEmbedder:
 
     def count(self, text: str) -> int:
         """How many tokens a text has, unknown ones included."""
-        return len(self._tokenizer.encode(without_surrogates(text), add_special_tokens=False).ids)
+        written = _written.findall(without_surrogates(text))
+        short = max(map(len, written), default=0) <= LONGEST_COUNTED
+        return sum(map(self._count if short else self._count_whole, written))
+
+    def _count_whole(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def pool(self, tokens: Tokens, offsets: NDArray[np.int64]) -> NDArray[np.float32]:
         """Sentence vectors of length 1; text `i` owns `tokens[offsets[i]:offsets[i + 1]]`.

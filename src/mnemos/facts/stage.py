@@ -1,8 +1,9 @@
 """Facts as a stage of derivation: read from new memories, repeats merged, contradictions handed on.
 
 A repeat of a fact that still holds becomes another source of it, and makes it stronger, so that one fact is one
-memory. A fact that was closed and is said again is a new one: A, then B, then A are three. What contradicts an older
-fact is for the update operation, which is called with each fact that was written or merged.
+memory. A fact that was closed and is said again is a new one: A, then B, then A are three. Only memories that are
+trusted alike stand behind one fact: what one of them says, or how far it is trusted, never colours another's. What
+contradicts an older fact is for the update operation, which is called with each fact that was written or merged.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from mnemos.facts.keys import Keys, keys, subject_key
 from mnemos.facts.scene import THE_USER, kin_of, speaker_of
 from mnemos.facts.statement import Statement
+from mnemos.origin import HEARSAY
 from mnemos.records import Memory
 from mnemos.stages import Again, Batch
 from mnemos.store import facts as table
@@ -27,8 +29,6 @@ BEFORE = 6
 """Turns before one that are looked at for names that it goes on using."""
 KNOWN = 200
 """Facts about a speaker that are looked at for the people they know."""
-HEARSAY = 0.9
-"""How far what is said of another is trusted, beside what people say of themselves."""
 _APART = 2 * 86_400_000_000
 """Microseconds between two times of one thing that happened; further apart, it happened twice."""
 
@@ -67,7 +67,7 @@ class FactStage:
         known = [
             one
             for one in table.same(batch.connection, namespace, number.matter, number.object)
-            if one.negated == statement.negated
+            if one.negated == statement.negated and one.trust == source.memory.trust
         ]
         for one in known:
             if one.memory == source.num or table.is_source(batch.connection, one.memory, source.num):
@@ -127,21 +127,44 @@ class FactStage:
         if table.read(batch.connection, stored.num) != row:
             table.write(batch.connection, stored.num, row)
             self._settle(batch, stored.num)
+        elif stored.memory.version > 1:
+            self._settle(batch, stored.num)  # it may be trusted more or less than before
 
     def _again(self, batch: Batch, stored: Stored, sources: Sequence[Stored]) -> str | None:
         row = table.read(batch.connection, stored.num)
         if row is None:
             return None
-        negated = bool(stored.memory.metadata.get("negated"))
-        for source in sources:
-            if source.memory.resting in {None, "forgotten", "summarised"}:
-                for statement in statements_of(batch, source):
-                    if _states(statement, row) and statement.negated == negated:
-                        happened_at = source.memory.happened_at
-                        heard = None if happened_at is None else to_micros(happened_at)
-                        table.restate(batch.connection, stored.num, _words(statement), statement.valid_at, heard)
-                        return statement.text
+        stating = [(source, said) for source in sources if (said := _saying(batch, stored, row, source)) is not None]
+        if not stating:
+            return None
+        source, statement = max(stating, key=lambda one: (_began(stored, row, *one), one[0].memory.trust))
+        happened_at = source.memory.happened_at
+        heard = None if happened_at is None else to_micros(happened_at)
+        trust = trust_in(statement.subject, source.memory)
+        table.restate(batch.connection, stored.num, _words(statement), statement.valid_at, heard, trust)
+        apart = {one.num for one in sources if one.memory.trust != source.memory.trust}
+        for num in apart:
+            table.part(batch.connection, stored.num, num, batch.now)
+        for other, said in stating:
+            if other.num in apart:
+                self.remember(batch, said, other)
+        self._settle(batch, stored.num)
+        return statement.text
+
+
+def _saying(batch: Batch, fact: Stored, row: Row, source: Stored) -> Statement | None:
+    """What a source says of the matter of a fact that was read from it; None where it no longer says the same."""
+    if source.memory.resting not in {None, "forgotten", "summarised"}:
         return None
+    negated = bool(fact.memory.metadata.get("negated"))
+    said = (one for one in statements_of(batch, source) if _states(one, row) and one.negated == negated)
+    return next(said, None)
+
+
+def _began(fact: Stored, row: Row, source: Stored, statement: Statement) -> bool:
+    """Whether a fact was first read from a source, and has its id from there."""
+    number = Keys(row.subject, row.matter, row.object)
+    return _derivation(statement, source, number, fact.memory.recipe or RECIPE).id == fact.memory.id
 
 
 def statements_of(batch: Batch, stored: Stored, known: Mapping[str, str] | None = None) -> list[Statement]:
@@ -189,7 +212,6 @@ def _still_says(one: Same, statement: Statement, said_at: int) -> bool:
 
 def _derivation(statement: Statement, source: Stored, number: Keys, recipe: str) -> Derivation:
     memory = source.memory
-    own = speaker_of(memory) in {None, THE_USER, statement.subject}
     return Derivation(
         namespace=memory.namespace,
         kind="fact",
@@ -203,8 +225,14 @@ def _derivation(statement: Statement, source: Stored, number: Keys, recipe: str)
         metadata=_words(statement),
         session_id=memory.session_id,
         agent_id=memory.agent_id,
-        trust=memory.trust if own else memory.trust * HEARSAY,
+        trust=trust_in(statement.subject, memory),
     )
+
+
+def trust_in(subject: str, memory: Memory) -> float:
+    """How far what a memory says of somebody is trusted."""
+    own = speaker_of(memory) in {None, THE_USER, subject}
+    return memory.trust if own else memory.trust * HEARSAY
 
 
 def _words(statement: Statement) -> dict[str, object]:

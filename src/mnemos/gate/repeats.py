@@ -2,7 +2,8 @@
 
 Precise rather than complete: two texts are the same only if they differ in nothing but words that carry no meaning, so
 that a changed number, name, day or "not" is never taken for a repeat. Said again in another conversation, or on another
-day, it may well tell of another event: then it stays, and only makes stronger what it repeats.
+day, it may well tell of another event: then it stays, and only makes stronger what it repeats. Nothing rests for the
+sake of what is trusted less, and nothing grows stronger by what is.
 """
 
 from __future__ import annotations
@@ -41,7 +42,11 @@ class NearRepeat:
         other = max(found, key=lambda one: one.num)
         detail = {"similarity": round(other.similarity, 3)}
         return Verdict(
-            "repeat", other.num, rests=_adds_nothing(arrival.memory, other.memory), strengthens=True, detail=detail
+            "repeat",
+            other.num,
+            rests=_adds_nothing(arrival.memory, other.memory),
+            strengthens=arrival.memory.trust >= other.memory.trust,
+            detail=detail,
         )
 
 
@@ -64,6 +69,8 @@ def says_the_same(arrival: Arrival, earlier: Near) -> bool:
     """Whether a new memory says nothing but what an earlier one of the same person says."""
     new, old = arrival.memory, earlier.memory
     if (new.kind, new.speaker, new.role, new.agent_id) != (old.kind, old.speaker, old.role, old.agent_id):
+        return False
+    if old.trust < new.trust:
         return False
     said = core(arrival.words)
     if said != core(earlier.words) or signs(new.text) != signs(old.text):

@@ -132,10 +132,12 @@ def made_about(batch: Batch, num: int) -> list[decisions.Decision]:
 
 
 def _reconsider(batch: Batch, changed: _Read) -> None:
-    """Let back what rests on account of a memory that says something else now."""
+    """Let back what rests on account of a memory that says something else now, or is trusted less."""
     for decision, num in kept.resting_on(batch.connection, changed.stored.num):
         other = _fetched(batch, num)
-        if other is not None and core(other.words) != core(changed.words):
+        if other is not None and (
+            core(other.words) != core(changed.words) or changed.stored.memory.trust < other.stored.memory.trust
+        ):
             kept.let_back(batch.connection, decision, num, batch.now)
 
 

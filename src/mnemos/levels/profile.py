@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from mnemos.levels import groups
 from mnemos.levels.answers import ProfileLine
 from mnemos.levels.groups import DONE, ORDER, REST
+from mnemos.origin import is_outranked
 from mnemos.records import Memory
 
 Time = datetime | None
@@ -45,6 +46,7 @@ class Known:
     until: Time = None
     said_at: Time = None
     strength: float = 1.0
+    trust: float = 1.0
 
     @classmethod
     def of(cls, memory: Memory) -> Known:
@@ -60,6 +62,7 @@ class Known:
             until=memory.invalid_at,
             said_at=memory.happened_at,
             strength=memory.strength,
+            trust=memory.trust,
         )
 
     @property
@@ -84,12 +87,13 @@ def group_of(fact: Known) -> str:
 
 def settled(facts: Sequence[Known]) -> list[Known]:
     """Facts, ended where what they rest on has changed: a salary or a boss with the job, a flatmate with the home."""
-    jobs = [fact.day for fact in facts if groups.is_job(fact.relation) and fact.day]
-    homes = [fact.day for fact in facts if groups.is_home(fact.relation) and fact.day]
+    jobs = [(fact.day, fact.trust) for fact in facts if groups.is_job(fact.relation) and fact.day]
+    homes = [(fact.day, fact.trust) for fact in facts if groups.is_home(fact.relation) and fact.day]
     found = []
     for fact in facts:
         moves = homes if groups.rests_on_home(fact.relation) else jobs if groups.rests_on_job(fact.relation) else []
-        later = [move for move in moves if fact.day is not None and move > fact.day]
+        told = [move for move, trust in moves if not is_outranked(trust, fact.trust)]
+        later = [move for move in told if fact.day is not None and move > fact.day]
         found.append(replace(fact, until=min(later)) if later and fact.until is None else fact)
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mnemos.facts.keys import keys, subject_key
-from mnemos.facts.stage import MERGE, FactStage
+from mnemos.facts.stage import MERGE, FactStage, trust_in
 from mnemos.llm.decide import Decided, Known
 from mnemos.llm.extract import Sourced
 from mnemos.llm.grounding import Ground
@@ -67,11 +67,17 @@ def known_near(batch: Batch, namespace: int, new: Sourced) -> list[Known]:
 def remember(batch: Batch, stage: FactStage, decided: Decided, sources: Sequence[Stored], model: str) -> None:
     """Write what was decided about a statement that comes from these memories."""
     policy = f"{RECIPE}:{model}"
+    # a fact is trusted as far as the least trusted of what it was concluded from
+    sources = sorted(sources, key=lambda one: one.memory.trust)
     if decided.op == "NOOP" and (known := batch.fetch(decided.facts[0])) is not None:
-        for source in sources:
+        trust = table.ground_trust(batch.connection, known.num)
+        alike = [source for source in sources if source.memory.trust == trust]
+        for source in alike:
             if not batch.was_undone(known.num, MERGE, source.num):
                 _stand_behind(batch, known.num, source, policy)
-        return
+        sources = [source for source in sources if source not in alike]
+        if not sources:
+            return
     num = stage.remember(batch, decided.new.statement, sources[0], RECIPE)
     for source in sources[1:]:
         _stand_behind(batch, num, source, policy)
@@ -128,4 +134,7 @@ def _again(batch: Batch, stored: Stored, sources: Sequence[Stored]) -> str | Non
         and source.memory.updated_at <= memory.updated_at
     ]
     ground = Ground(lines_of(unchanged, "s"), words[1:])
-    return memory.text if unchanged and ground.holds(words[0]) and ground.holds(memory.text) else None
+    if not unchanged or not ground.holds(words[0]) or not ground.holds(memory.text):
+        return None
+    table.set_trust(batch.connection, stored.num, min(trust_in(words[1], source.memory) for source in sources))
+    return memory.text

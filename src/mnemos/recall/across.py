@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnemos.recall.router import route
-from mnemos.recall.spreading import Link, alike, spread
-from mnemos.records import Hit
+from mnemos.recall.spreading import Links, alike, spread
 
 COARSE = ("episode", "theme")
 """The levels that lend their members weight."""
@@ -43,41 +42,40 @@ def about_whom(query: str) -> str | None:
     return None if found is None else "me" if found[1].lower() in {"me", "i"} else found[1]
 
 
-def fitting(profiles: Sequence[Hit], whom: str | None) -> list[Hit]:
-    """The one profile, if any, that is about whom a question is about."""
-    if whom is None:
-        return []
-    return [hit for hit in profiles if whom == "me" or whom.casefold() in hit.memory.text.casefold()][:1]
+class Level(NamedTuple):
+    """An episode or a theme that answers: its number, kind and score, and the numbers of its members."""
+
+    num: int
+    kind: str
+    score: float
+    members: Sequence[int]
 
 
-def across(hits: Sequence[Hit], vectors: NDArray[np.float32], coarse: Sequence[Hit] = ()) -> list[Hit]:
-    """The hits in order of how much comes together at each; `vectors` are theirs, of unit length.
+def across(
+    nums: Sequence[int], scores: Sequence[float], vectors: NDArray[np.float32], levels: Sequence[Level] = ()
+) -> list[tuple[int, float]]:
+    """Places of memories in order of how much comes together at each, with their scores; `vectors` are theirs, of unit
+    length.
 
     A score stays a probability of being relevant; it only rises.
     """
-    if not hits:
-        return []
-    scores = np.array([hit.score for hit in hits])
-    seeds = np.where(np.arange(len(hits)) < SEEDS, scores, 0.0)
+    held = np.array(scores)
+    seeds = np.where(np.arange(len(held)) < SEEDS, held, 0.0)
     links = alike(vectors, nearest=NEAREST, least=LEAST, first=SEEDS)
-    found = scores + spread(seeds, links, decay=ALIKE) - seeds
-    found += _from_levels(hits, coarse)
+    found = held + spread(seeds, links, decay=ALIKE) - seeds
+    found += _from_levels(nums, scores, levels)
     order = np.argsort(-found, kind="stable")
-    return [replace(hits[place], score=min(1.0, float(found[place]))) for place in order]
+    return list(zip(order.tolist(), np.minimum(1.0, found[order]).tolist(), strict=True))
 
 
-def _from_levels(hits: Sequence[Hit], coarse: Sequence[Hit]) -> NDArray[np.float64]:
-    """What the members of each level get from it, by place among the hits; themes give to their episodes first."""
-    nodes = {hit.memory.id: place for place, hit in enumerate([*hits, *coarse])}
-    grains = {"leaf": [hit.score for hit in hits]}
-    for hit in coarse:
-        grains.setdefault(hit.memory.kind, []).append(hit.score)
-    weight = route({kind: scores[:MANY] for kind, scores in grains.items()})
-    seeds = np.array([*np.zeros(len(hits)), *(hit.score * weight[hit.memory.kind] for hit in coarse)])
-    links = [
-        # members that are no candidates take their share too: a level of many members gives little to each
-        Link(nodes[hit.memory.id], nodes.get(source, len(nodes)))
-        for hit in coarse
-        for source in hit.memory.sources
-    ]
-    return spread(np.append(seeds, 0.0), links, decay=MEMBERS, hops=2)[: len(hits)]
+def _from_levels(nums: Sequence[int], scores: Sequence[float], levels: Sequence[Level]) -> NDArray[np.float64]:
+    """What the members of each level get from it, by place; themes give to their episodes first."""
+    nodes = {num: place for place, num in enumerate([*nums, *(level.num for level in levels)])}
+    grains: dict[str, list[float]] = {"leaf": list(scores)}
+    for level in levels:
+        grains.setdefault(level.kind, []).append(level.score)
+    weight = route({kind: found[:MANY] for kind, found in grains.items()})
+    seeds = np.array([*np.zeros(len(nums)), *(level.score * weight[level.kind] for level in levels), 0.0])
+    # members that are no candidates take their share too: a level of many members gives little to each
+    pairs = [(nodes[level.num], nodes.get(member, len(nodes))) for level in levels for member in level.members]
+    return spread(seeds, Links.of(pairs), decay=MEMBERS, hops=2)[: len(nums)]

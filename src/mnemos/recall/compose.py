@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from mnemos.embed.static import StaticEmbedder
 from mnemos.quoting import OPENING as OPENING
 from mnemos.recall.excerpt import Focus, one_line, word_list
-from mnemos.recall.gist import gist
-from mnemos.recall.layout import Line, Position, in_reading_order, line_of, render
-from mnemos.records import Context, Hit, Memory
+from mnemos.recall.gist import Gist
+from mnemos.recall.layout import Line, in_reading_order, line_of, render
+from mnemos.records import Context
+from mnemos.store.candidates import Candidate
+from mnemos.times import from_micros
 
 EXCERPT = 64
 """Words that are shown of a longer text where many memories compete for the budget."""
@@ -39,18 +41,16 @@ THRIFT = 0.75
 
 def compose(
     query: str,
-    hits: Sequence[Hit],
+    hits: Sequence[Candidate],
     *,
     budget: int,
     count_tokens: Callable[[str], int],
     threshold: float = 0.0,
-    position: Position | None = None,
 ) -> Context:
     """The block that tells most about a question in at most `budget` tokens, as `count_tokens` counts them.
 
     Empty (false, without text) where the best hit scores below `threshold`, for then nothing is known, and where the
-    budget is too small for anything. `position` gives a memory's place in reading order; without it that is the order
-    in which the store came to hold it.
+    budget is too small for anything.
     """
     hits = [hit for hit in hits if hit.score >= FLOOR]
     if not hits or max(hit.score for hit in hits) < threshold:
@@ -61,7 +61,7 @@ def compose(
     adds_up = isinstance(getattr(count_tokens, "__self__", None), StaticEmbedder)
     lines = filler.lines
     while lines:
-        ordered = in_reading_order(lines, position)
+        ordered = in_reading_order(lines)
         text = render(ordered)
         # the bundled tokenizer cuts at white space, so that the tokens of the lines are those of the block
         tokens = filler.tokens(lines) if adds_up and len(lines) < 100 else count_tokens(text)
@@ -84,6 +84,7 @@ class _Filler:
 
     def __init__(self, query: str, budget: int, count_tokens: Callable[[str], int]) -> None:
         self._focus = Focus(query)
+        self._gist = Gist(self._focus.stems)
         self._count = count_tokens
         self._budget = budget
         self._headers: dict[tuple[str, str], int] = {}
@@ -98,7 +99,7 @@ class _Filler:
         headers = sum(self._headers[group] for group in {line.group for line in lines})
         return self._opening + headers + sum(line.cost for line in lines)
 
-    def fill(self, hits: Sequence[Hit]) -> None:
+    def fill(self, hits: Sequence[Candidate]) -> None:
         """Take the best hit, then the best for their length, until nothing more fits."""
         words, whole = self._lengths(len(hits))
         misses = 0
@@ -106,7 +107,7 @@ class _Filler:
         for hit in [best, *sorted((hit for hit in hits if hit is not best), key=_value, reverse=True)]:
             if self._left < LEAST or misses > PATIENCE:
                 return
-            if min(words, len(hit.memory.text) // 8) > self._left:
+            if min(words, len(hit.text) // 8) > self._left:
                 continue
             text = self._shown(hit, words, whole)
             line = line_of(hit, text, word_list(text))
@@ -116,15 +117,15 @@ class _Filler:
     def restore(self) -> None:
         """Show the best hits with all their words, as far as the rest of the budget goes."""
         share = max(EXCERPT, self._left // max(1, len(self.lines)))
-        for line in sorted(self.lines, key=lambda line: -line.hit.score):
+        for line in sorted(self.lines, key=lambda line: -line.memory.score):
             if self._left < LEAST:
                 return
             if CUT not in line.text:
                 continue
-            text = self._shown(line.hit, 2 * share, 2 * share, cut=False)
+            text = self._shown(line.memory, 2 * share, 2 * share, cut=False)
             if len(text) <= len(line.text):
                 continue
-            longer = line_of(line.hit, text, word_list(text))
+            longer = line_of(line.memory, text, word_list(text))
             if longer is None:
                 continue
             cost = self._count(longer.row(10))
@@ -139,13 +140,13 @@ class _Filler:
         room = int(0.6 * (self._left - FRAME))
         return (words, whole) if words <= room else (max(8, room), max(8, room))
 
-    def _shown(self, hit: Hit, words: int, whole: int, *, cut: bool = True) -> str:
-        text = hit.memory.text
+    def _shown(self, hit: Candidate, words: int, whole: int, *, cut: bool = True) -> str:
+        text = hit.text
         if len(text) > 16 * whole or len(word_list(text)) > whole:
             shown = self._focus.cut(text, words, hit.passage)
         else:
-            shown = gist(text, self._focus.stems) if cut else one_line(text)
-        return f"{shown} {past}" if (past := _past(hit.memory)) and shown else shown
+            shown = self._gist.cut(text) if cut else one_line(text)
+        return f"{shown} {past}" if (past := _past(hit)) and shown else shown
 
     def _is_told(self, line: Line) -> bool:
         """Whether one line of the block says all this already; it then names this memory too."""
@@ -180,14 +181,13 @@ class _Filler:
         return True
 
 
-def _past(memory: Memory) -> str:
+def _past(memory: Candidate) -> str:
     """Until when what is no longer true was, so that nobody reads it as current."""
-    until = memory.invalid_at
+    until = from_micros(memory.invalid_at)
     return "" if until is None else f"(until {until.date().isoformat()})"
 
 
-def _value(hit: Hit) -> float:
+def _value(hit: Candidate) -> float:
     """How likely a hit matters, for what it costs to show it."""
-    text = hit.memory.text
-    words = len(text) / 5.5 if text.isascii() else len(text) / 3
+    words = len(hit.text) / 5.5 if hit.text.isascii() else len(hit.text) / 3
     return float(hit.score / (FRAME + min(words, EXCERPT)) ** THRIFT)

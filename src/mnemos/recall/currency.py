@@ -5,7 +5,7 @@ they state the same subject and relation (`recall.alike`), whatever the relation
 sentences are alike, the question asks for one present value and both state a value of that kind, the newer one with a
 word of change beside it (`recall.values`), or the question asks whether something is so and one of them denies it.
 The newest is raised to just above the older ones; nothing is lowered, and nothing outside the best few is moved.
-A question about an earlier time keeps its order.
+A question about an earlier time keeps its order, and nothing is raised above what is clearly trusted more.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemos.embed.static import StaticEmbedder
+from mnemos.origin import is_outranked
 from mnemos.recall.alike import LONGEST, Statement, alike
 from mnemos.recall.analyze import hash_words
 from mnemos.recall.query import Query, rarity
@@ -124,7 +125,8 @@ def lifts(
         pairs = list(_denied(question, best[:_RIVALS]))
     older: dict[int, list[int]] = defaultdict(list)
     for newer, old in pairs:
-        older[newer].append(old)
+        if _may_rise(best[newer], best[old]):
+            older[newer].append(old)
     logits = [one.logit for one in best]
     for newer in sorted(older, key=lambda at: _age(best[at])):
         above = max(logits[old] for old in older[newer])
@@ -132,6 +134,13 @@ def lifts(
             logits[newer] = above + STEP
             raised[newer] = logits[newer] - best[newer].logit
     return raised
+
+
+def _may_rise(newer: Candidate, older: Candidate) -> bool:
+    """Whether one of these may stand above the other, which is not clearly trusted more."""
+    if newer.said is None or older.said is None:
+        return True
+    return not is_outranked(newer.said.trust, older.said.trust)
 
 
 def is_newer(a: Candidate, b: Candidate) -> bool:
@@ -179,6 +188,7 @@ def _same_value(question: Question, best: Sequence[Candidate]) -> Iterator[tuple
         for newer in range(old + 1, len(best))
         if best[newer].voice == best[old].voice
         and is_newer(best[newer], best[old])
+        and _may_rise(best[newer], best[old])
         and found[old]
         and found[newer] - found[old]
     ]

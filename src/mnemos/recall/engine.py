@@ -32,16 +32,16 @@ class Ranking:
     terms: fusion.Terms
     raised: NDArray[np.float64] | None = None
     """By how many logits each was raised because it is current, where any was."""
-    vectors: NDArray[np.float32] | None = None
-    """One of unit length for every unit, as `terms` has values."""
 
-    def why(self, place: int) -> dict[str, float]:
-        """What each signal contributed to one hit, in logits; the values add up to the logit of its score."""
-        return {name: float(values[place]) for name, values in self.contributions.items()}
+    def reasons(self) -> list[dict[str, float]]:
+        """What each signal contributed to each hit, in logits; the values add up to the logit of its score."""
+        names = list(self.contributions)
+        rows = np.stack(list(self.contributions.values()), axis=1).tolist() if names else []
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     @cached_property
     def contributions(self) -> dict[str, NDArray[np.float64]]:
-        """The same for all hits, by signal."""
+        """What each signal contributed, by signal, one value per hit."""
         found = {name: values[self.units].astype(np.float64) for name, values in self.terms.items()}
         return found if self.raised is None else {**found, "currency": self.raised}
 
@@ -78,6 +78,48 @@ def threshold() -> float:
     return fusion.bundled().threshold
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Every memory of a snapshot, scored for one question: rankings of any of them are drawn from it."""
+
+    snapshot: Snapshot
+    terms: fusion.Terms
+    order: NDArray[np.float32]
+    """The logit of each unit."""
+    best: NDArray[np.int64]
+    """The best unit of each memory."""
+
+    def ranked(self, eligible: NDArray[np.bool_] | None = None, limit: int | None = None) -> Ranking:
+        """The best `limit` of the eligible memories."""
+        snapshot, columns = self.snapshot, self.snapshot.columns
+        places = _top(self.order[self.best], eligible, limit)
+        units = self.best[places]
+        return Ranking(
+            nums=snapshot.memories[places],
+            scores=fusion.probability(self.order[units]),
+            part=columns.part[units],
+            spans=np.stack([columns.start[units], columns.end[units]], axis=1),
+            total=len(snapshot) if eligible is None else int(np.count_nonzero(eligible)),
+            units=units,
+            terms=self.terms,
+        )
+
+
+def score(
+    snapshot: Snapshot,
+    query: Query,
+    *,
+    weights: fusion.Weights | None = None,
+    factors: Mapping[str, float] | None = None,
+) -> Scored:
+    """Score every memory of a snapshot that holds some; `factors` is what use has taught about the signals
+    (`recall.taught`)."""
+    signals = fusion.weigh(measure(snapshot, query), snapshot.machine, weights or fusion.bundled())
+    terms = taught.applied(signals, factors or {})
+    order = fusion.total(terms)
+    return Scored(snapshot, terms, order, best_units(snapshot, order))
+
+
 def rank(
     snapshot: Snapshot,
     query: Query,
@@ -87,30 +129,11 @@ def rank(
     weights: fusion.Weights | None = None,
     factors: Mapping[str, float] | None = None,
 ) -> Ranking:
-    """The best `limit` of the eligible memories; the others still lend context to their neighbours.
-
-    `factors` is what use has taught about the signals (`recall.taught`).
-    """
-    weights = weights or fusion.bundled()
+    """The best `limit` of the eligible memories; the others still lend context to their neighbours."""
     none = np.empty(0, np.int64)
     if not len(snapshot):
         return Ranking(none, np.empty(0), none.astype(np.int32), none.reshape(0, 2), 0, none, {})
-    terms = taught.applied(fusion.weigh(measure(snapshot, query), snapshot.machine, weights), factors or {})
-    order = fusion.total(terms)
-    best = best_units(snapshot, order)
-    places = _top(order[best], eligible, limit)
-    units = best[places]
-    columns = snapshot.columns
-    return Ranking(
-        nums=snapshot.memories[places],
-        scores=fusion.probability(order[units]),
-        part=columns.part[units],
-        spans=np.stack([columns.start[units], columns.end[units]], axis=1),
-        total=len(snapshot) if eligible is None else int(np.count_nonzero(eligible)),
-        units=units,
-        terms=terms,
-        vectors=snapshot.vectors,
-    )
+    return score(snapshot, query, weights=weights, factors=factors).ranked(eligible, limit)
 
 
 def best_units(snapshot: Snapshot, order: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -9,9 +9,8 @@ a count of telling words in the place of its trained one: https://arxiv.org/abs/
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from mnemos.recall.excerpt import COMMON, one_line, word_list
 
@@ -27,11 +26,16 @@ _ASKED, _NAME, _NUMBER, _QUESTION = 3.0, 1.0, 1.5, 0.35
 sentence that asks."""
 _ADDRESS = 4
 """A piece of at most so many words that begins with small talk tells nothing ("Thanks, Rita!")."""
+_MET = 100_000
+"""Words whose worth is kept."""
 _SPARED = 1.25
 """A piece that tells so many times what the text does on average stays, however short it is."""
-_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]*]*\s+|\n+|(?<=[。！？])")
+_END = r"(?<=[.!?…])[\"'”’)\]*]*\s+|(?<=\n)\n*|(?<=[。！？])"
+"""What follows the sign that ends a sentence."""
+_SENTENCE = re.compile(rf"[.!?…\n。！？](?:{_END})")
 _CLAUSE = re.compile(
-    rf"{_SENTENCE.pattern}|(?<=[,;:])\s+|(?<=[，；：])|\s(?=(?:so|because|which|while)\s)|(?<=\s)[-–—](?=\s)"
+    rf"[.!?…\n。！？,;:，；：\s–—-](?:{_END}|(?<=[,;:])\s+|(?<=[，；：])|(?<=\s)(?=(?:so|because|which|while)\s)|"
+    r"(?<=\s[–—-])(?=\s))"
 )
 _RESTRICTS = frozenset(
     "although but cannot except hardly if instead neither never no nobody none nor not nothing only or rather t than "
@@ -45,90 +49,104 @@ _SMALL_TALK = frozenset(
 )
 
 
-class _Piece(NamedTuple):
-    said: str
-    words: list[str]
+class _Piece:
+    """A sentence or a clause: its words, and what each of them tells on average, once that is known."""
+
+    __slots__ = ("said", "tells", "words")
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+        self.words = word_list(said)
+        self.tells: float | None = None
 
 
-def gist(text: str, stems: Sequence[str], kept: float = KEPT) -> str:
-    """A text in one line without its least telling parts; at least the share `kept` of its words stays.
+class _Worth(dict[str, float]):
+    """What a word tells whatever is asked; filled as words are met."""
 
-    `stems` are beginnings of the question's words.
-    """
-    sentences = _pieces(text, _SENTENCE)
-    total = sum(len(sentence.words) for sentence in sentences)
-    if total < SHORT:
-        return one_line(text)
-    shown = _chosen(sentences, tuple(stems), kept * total, sentences)
-    clauses: list[_Piece] = []
-    held: set[int] = set()
-    for number, sentence in enumerate(sentences):
-        parts = _pieces(sentence.said, _CLAUSE) if number in shown else [sentence]
-        if number in shown:
-            held.update(range(len(clauses), len(clauses) + len(parts)))
-        clauses += parts
-    loose = [piece for piece in clauses if len(piece.words) >= RUN and not _RESTRICTS.intersection(piece.words)]
-    return _joined(clauses, _chosen(clauses, tuple(stems), kept * total, loose, held))
+    def __missing__(self, word: str) -> float:
+        if len(self) > _MET:
+            self.clear()
+        self[word] = worth = _is_telling(word) + _NUMBER * word.isdigit()
+        return worth
+
+
+_worth = _Worth()
+
+
+class Gist:
+    """Cuts texts to what tells most about one question, whose words begin with `stems`."""
+
+    def __init__(self, stems: Sequence[str]) -> None:
+        self._stems = tuple(stems)
+
+    def cut(self, text: str, kept: float = KEPT) -> str:
+        """A text in one line without its least telling parts; at least the share `kept` of its words stays."""
+        sentences = _pieces(text, _SENTENCE)
+        total = sum(len(sentence.words) for sentence in sentences)
+        if total < SHORT:
+            return one_line(text)
+        shown = self._chosen(sentences, kept * total, set(range(len(sentences))), sentences)
+        clauses: list[_Piece] = []
+        held: set[int] = set()
+        for number, sentence in enumerate(sentences):
+            if number not in shown:
+                clauses.append(sentence)
+                continue
+            before = len(clauses)
+            clauses += _pieces(sentence.said, _CLAUSE) if _CLAUSE.search(sentence.said) else (sentence,)
+            held.update(range(before, len(clauses)))
+        loose = [piece for piece in clauses if len(piece.words) >= RUN and _RESTRICTS.isdisjoint(piece.words)]
+        return _joined(clauses, self._chosen(clauses, kept * total, held, loose))
+
+    def _chosen(self, pieces: Sequence[_Piece], least: float, shown: set[int], loose: Sequence[_Piece]) -> set[int]:
+        """The numbers of the pieces that stay, of those `shown`, when the least telling of the `loose` ones are left
+        out.
+
+        A piece that tells more than most stays, however short it is.
+        """
+        spare = _words_in_runs(pieces, shown) - least
+        small = {id(piece) for piece in loose if len(piece.words) <= spare}
+        if not small:
+            return shown
+        worth = {number: self._tells(pieces[number]) for number in shown}
+        words = sum(len(pieces[number].words) for number in shown)
+        usual = sum(value * len(pieces[number].words) for number, value in worth.items()) / max(1, words)
+        for number in sorted((one for one in shown if id(pieces[one]) in small), key=worth.__getitem__):
+            if worth[number] > _SPARED * usual:
+                break
+            rest = shown - {number}
+            if rest and _words_in_runs(pieces, rest) >= least:
+                shown = rest
+        return shown
+
+    def _tells(self, piece: _Piece) -> float:
+        if piece.tells is None:
+            piece.tells = self._telling(piece.said, piece.words)
+        return piece.tells
+
+    def _telling(self, said: str, words: list[str]) -> float:
+        if len(words) <= _ADDRESS and words and words[0] in _SMALL_TALK:
+            return 0.0
+        worth = sum(map(_worth.__getitem__, words))
+        worth += _NAME * len([1 for w in said.split()[1:] if w[0].isupper() and len(w) > 2 and w[1] not in "'’"])
+        if self._stems:
+            asking = {word for word in words if word.startswith(self._stems) and _is_telling(word)}
+            worth += _ASKED * len({stem for word in asking for stem in self._stems if word.startswith(stem)})
+        if said.rstrip().endswith(("?", "？")):
+            worth *= _QUESTION
+        return worth / max(1, len(words))
+
+
+def _is_telling(word: str) -> bool:
+    return word not in COMMON and word not in _SMALL_TALK and len(word) > 1
 
 
 def _pieces(text: str, end: re.Pattern[str]) -> list[_Piece]:
     cuts = [0, *(match.end() for match in end.finditer(text)), len(text)]
-    found = [_Piece(text[start:stop], word_list(text[start:stop])) for start, stop in pairwise(cuts)]
-    return [piece for piece in found if piece.said.strip()]
+    return [_Piece(said) for start, stop in pairwise(cuts) if (said := text[start:stop]) and not said.isspace()]
 
 
-def _chosen(
-    pieces: Sequence[_Piece],
-    stems: tuple[str, ...],
-    least: float,
-    loose: Sequence[_Piece],
-    shown: Set[int] | None = None,
-) -> Set[int]:
-    """The numbers of the pieces that stay, of those `shown`, when the least telling of the `loose` ones are left out.
-
-    A piece that tells more than most stays, however short it is.
-    """
-    shown = set(range(len(pieces))) if shown is None else shown
-    spare = _words_in_runs(pieces, shown) - least
-    free = {id(piece) for piece in loose}
-    small = [number for number in shown if len(pieces[number].words) <= spare and id(pieces[number]) in free]
-    worth = {number: _worth(pieces[number], stems) for number in (shown if small else ())}
-    words = sum(len(pieces[number].words) for number in worth)
-    usual = sum(value * len(pieces[number].words) for number, value in worth.items()) / max(1, words)
-    for number in sorted(small, key=lambda number: worth[number]):
-        if worth[number] > _SPARED * usual:
-            break
-        rest = shown - {number}
-        if rest and _words_in_runs(pieces, rest) >= least:
-            shown = rest
-    return shown
-
-
-def _worth(piece: _Piece, stems: tuple[str, ...]) -> float:
-    """What each word of a piece tells, on average."""
-    if len(piece.words) <= _ADDRESS and piece.words and piece.words[0] in _SMALL_TALK:
-        return 0.0
-    worth = 0.0
-    asked: set[str] = set()
-    for word in piece.words:
-        if word not in COMMON and word not in _SMALL_TALK and len(word) > 1:
-            worth += 1
-            if word.isdigit():
-                worth += _NUMBER
-            if stems and word.startswith(stems):
-                asked.update(stem for stem in stems if word.startswith(stem))
-        elif word.isdigit():
-            worth += _NUMBER
-    for word in piece.said.split()[1:]:
-        if word[0].isupper() and len(word) > 2 and word[1] not in "'’":
-            worth += _NAME
-    worth += _ASKED * len(asked)
-    if piece.said.rstrip().endswith(("?", "？")):
-        worth *= _QUESTION
-    return worth / max(1, len(piece.words))
-
-
-def _words_in_runs(pieces: Sequence[_Piece], shown: Set[int]) -> int:
+def _words_in_runs(pieces: Sequence[_Piece], shown: set[int]) -> int:
     """Words that are left in runs long enough to be read as shown."""
     total = run = 0
     for number, piece in enumerate(pieces):
@@ -139,7 +157,7 @@ def _words_in_runs(pieces: Sequence[_Piece], shown: Set[int]) -> int:
     return total + (run if run >= RUN else 0)
 
 
-def _joined(pieces: Sequence[_Piece], shown: Set[int]) -> str:
+def _joined(pieces: Sequence[_Piece], shown: set[int]) -> str:
     parts: list[str] = []
     for number, piece in enumerate(pieces):
         if number in shown:

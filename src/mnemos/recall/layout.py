@@ -8,29 +8,24 @@ Ben: Then no cheese on Sunday. [2]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from mnemos.quoting import OPENING
 from mnemos.recall.excerpt import one_line
-from mnemos.records import ContextItem, Hit, Memory
+from mnemos.records import ContextItem
+from mnemos.store.candidates import Candidate
+from mnemos.times import from_micros
 
 CITED = 3
 """Memories that one item may name."""
-
-Position = Callable[[Memory], tuple[datetime | int | str, ...]]
-"""A memory's place in reading order, as something to sort by."""
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
-_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(eq=False)
 class Line:
     """A memory as it is shown."""
 
-    hit: Hit
+    memory: Candidate
     text: str
     ids: list[str]
     """The memories that it cites, the one shown first."""
@@ -43,14 +38,10 @@ class Line:
     shown: bool = True
 
     @property
-    def memory(self) -> Memory:
-        """The memory shown."""
-        return self.hit.memory
-
-    @property
     def item(self) -> ContextItem:
         """The same for a program."""
-        return ContextItem(self.text, tuple(self.ids), self.hit.score, self.memory.happened_at, self.memory.speaker)
+        memory = self.memory
+        return ContextItem(self.text, tuple(self.ids), memory.score, from_micros(memory.happened_at), memory.speaker)
 
     def cite(self, ids: Iterable[str]) -> None:
         """Name more memories that say the same, as far as there is room."""
@@ -63,28 +54,21 @@ class Line:
         return f"{label}: {self.text} [{number}]" if label else f"{self.text} [{number}]"
 
 
-def line_of(hit: Hit, text: str, words: Sequence[str]) -> Line | None:
-    """What a hit looks like that is shown as `text`, whose words are given; None where there is nothing to show."""
+def line_of(memory: Candidate, text: str, words: Sequence[str]) -> Line | None:
+    """What a memory looks like that is shown as `text`, whose words are given; None where there is nothing to show."""
     said = tuple(words) or ((text,) if text else ())
     runs = frozenset(zip(said, said[1:], said[2:], strict=False))
-    ids = list(dict.fromkeys([hit.memory.id, *hit.memory.sources]))[:CITED]
-    return Line(hit, text, ids, runs or frozenset([said]), _group(hit.memory)) if said else None
+    ids = list(dict.fromkeys([memory.id, *memory.sources]))[:CITED]
+    return Line(memory, text, ids, runs or frozenset([said]), _group(memory)) if said else None
 
 
-def in_reading_order(lines: Iterable[Line], position: Position | None) -> list[Line]:
-    """Sessions by the time at which each begins here, and within a session in reading order.
-
-    Without `position`, that is the order in which the store came to hold them.
-    """
-    lines, position = list(lines), position or _stored
-    begins: dict[tuple[str, str], datetime] = {}
+def in_reading_order(lines: Sequence[Line]) -> list[Line]:
+    """Sessions by the time at which each begins here, and within a session in reading order."""
+    begins: dict[tuple[str, str], int] = {}
     for line in lines:
-        begins[line.group] = min(begins.get(line.group, _LATEST), _time(line.memory))
-
-    def key(line: Line) -> tuple[object, ...]:
-        return begins[line.group], line.group, *position(line.memory)
-
-    return sorted(lines, key=key)
+        time = _time(line.memory)
+        begins[line.group] = min(begins.get(line.group, time), time)
+    return sorted(lines, key=lambda line: (begins[line.group], line.group, line.memory.seq))
 
 
 def render(lines: Sequence[Line]) -> str:
@@ -98,14 +82,10 @@ def render(lines: Sequence[Line]) -> str:
     return "\n".join(rows)
 
 
-def _group(memory: Memory) -> tuple[str, str]:
-    day = memory.happened_at.date().isoformat() if memory.happened_at else "undated"
+def _group(memory: Candidate) -> tuple[str, str]:
+    day = "undated" if memory.happened_at is None else from_micros(memory.happened_at).date().isoformat()
     return memory.session_id or "", f"[{day}]"
 
 
-def _stored(memory: Memory) -> tuple[datetime | int | str, ...]:
-    return (memory.created_at or _NEVER, memory.id)
-
-
-def _time(memory: Memory) -> datetime:
-    return memory.happened_at or memory.created_at or _NEVER
+def _time(memory: Candidate) -> int:
+    return memory.created_at if memory.happened_at is None else memory.happened_at

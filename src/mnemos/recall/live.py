@@ -40,6 +40,11 @@ class View:
         """Whether no memory here is derived from another."""
         return not bool((self.snapshot.memories < 0).any())
 
+    def kinds_at(self, units: NDArray[np.int64]) -> list[str]:
+        """The kinds of the memories that some units belong to."""
+        places = np.searchsorted(self.snapshot.firsts, units, side="right") - 1
+        return [KINDS[kind] for kind in self.kinds[places].tolist()]
+
     def lapsed(self, now: int) -> list[int]:
         """Memories whose time to live had run out by now when this view was made; it may have begun anew since."""
         found: list[int] = self.snapshot.memories[self.expires <= now].tolist()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,32 +12,17 @@ from numpy.typing import NDArray
 from mnemos.arguments import Request
 from mnemos.embed.protocol import Embedder
 from mnemos.passages import Index, Indexed
-from mnemos.recall import across, currency
+from mnemos.recall import across
 from mnemos.recall.cores import one_core
-from mnemos.recall.engine import Ranking, rank
+from mnemos.recall.engine import Ranking
+from mnemos.recall.folding import Kept, fold
 from mnemos.recall.live import Snapshots, View, build_view, sorted_rows
-from mnemos.recall.query import Query, read_query
-from mnemos.recall.snapshot import Snapshot
-from mnemos.recall.tense import Tense, tense
-from mnemos.records import LEAVES, LEVELS, Hit, Memory, Page
+from mnemos.recall.look import Asked, Look, select
+from mnemos.records import LEAVES, LEVELS, Hit, Page
+from mnemos.store.candidates import Candidate
 from mnemos.store.conditions import Selection
 from mnemos.store.reading import UnitRow
 from mnemos.store.sqlite import SqliteStore
-from mnemos.times import to_micros
-
-FOLDED = 4
-"""How many ranked memories are looked at for each hit where some may fold into others."""
-
-
-CLEARLY = 4.0
-"""Logits by which a derived memory must be better than its source to be shown in its place."""
-
-
-class Asked(NamedTuple):
-    """A question, and when it is asked."""
-
-    text: str
-    now: datetime
 
 
 class Searcher:
@@ -53,68 +37,43 @@ class Searcher:
     def search(self, asked: Asked, request: Request, limit: int, offset: int) -> Page[Hit]:
         """The best memories for a question, best first, and how many there are in all."""
         needed = offset + limit
-        with one_core():
-            ranking = self._ranked(asked, request, needed)
-        if ranking is None:
-            return Page(offset=offset)
-        chosen = self._fold(ranking, request)[offset:needed]
-        hits = [hit for _, hit in self._hits(ranking, chosen, request)]
+        with one_core(), self._store.db.read():
+            look = self._look(asked, request)
+            ranking = None if look is None else look.best(request.kinds, needed)
+            if ranking is None:
+                return Page(offset=offset)
+            kept = list(islice(self._kept(ranking, request.kinds), offset, needed))
+            hits = self._hits(ranking, kept, request.known_at)
         return Page(hits, total=ranking.total, offset=offset)
 
-    def gather(self, asked: Asked, request: Request, limit: int, least: float = 0.0) -> list[Hit]:
+    def gather(self, asked: Asked, request: Request, limit: int, least: float = 0.0) -> list[Candidate]:
         """What a context is composed from: the best memories, in order of how much comes together at each.
 
-        None where the best scores below `least`. Where no kinds are asked for and levels were derived, episodes and
+        Nothing where the best scores below `least`. Where no kinds are asked for and levels were derived, episodes and
         themes that answer lend their members weight, and a question about somebody in general brings a profile.
         """
-        with one_core():
-            ranking = self._ranked(asked, request, limit)
-        found = [] if ranking is None else self._hits(ranking, self._fold(ranking, request)[:limit], request)
-        if ranking is None or ranking.vectors is None or not found:
-            return []
-        reads = request.kinds == LEAVES and request.known_at is None and self._has_derived(request)
-        whom = across.about_whom(asked.text) if reads else None
-        first = across.fitting(self._levels(asked, request, ("profile",)) if whom else (), whom)
-        if found[0][1].score < least and not first:
-            return []
-        coarse = self._levels(asked, request, across.COARSE) if reads else ()
-        vectors = ranking.vectors[ranking.units[[place for place, _ in found]]]
-        rest = across.across([hit for _, hit in found], vectors, coarse)
-        return [replace(hit, score=max(hit.score, rest[0].score)) for hit in first] + rest
-
-    def _levels(self, asked: Asked, request: Request, kinds: tuple[str, ...]) -> list[Hit]:
-        return list(self.search(asked, replace(request, kinds=kinds), across.MANY, 0))
-
-    def _has_derived(self, request: Request) -> bool:
-        with self._store.db.read():
-            return not self._view(select(self._store, request)).verbatim
+        with one_core(), self._store.db.read():
+            look = self._look(asked, request)
+            ranking = None if look is None else look.best(request.kinds, limit)
+            if look is None or ranking is None:
+                return []
+            kept = [place for place, _ in islice(self._kept(ranking, request.kinds), limit)]
+            found, units = self._candidates(ranking.taken(np.array(kept, np.int64)), request.known_at)
+            reads = request.kinds == LEAVES and request.known_at is None and not look.view.verbatim
+            first = self._profile(look, across.about_whom(asked.text)) if reads else []
+            if not found or (found[0].score < least and not first):
+                return []
+            levels = self._levels(look) if reads else []
+            nums, scores = [one.num for one in found], [one.score for one in found]
+            order = across.across(nums, scores, look.view.snapshot.vectors[units], levels)
+        rest = [found[place]._replace(score=score) for place, score in order]
+        return [one._replace(score=max(one.score, rest[0].score)) for one in first] + rest
 
     def judge(self, asked: Asked, request: Request) -> Ranking | None:
         """Every memory of the scope, best first, before what is current is raised; None where there is none."""
-        with one_core():
-            return self._ranked(asked, request, None)
-
-    def _ranked(self, asked: Asked, request: Request, needed: int | None) -> Ranking | None:
-        now = to_micros(asked.now)
-        selection = select(self._store, request)
-        if not selection.namespaces:
-            return None
-        with self._store.db.read():
-            view, embedder = self._view(selection), self._serving()
-            factors = self._store.factors(request.scope.namespace)
-            if request.is_plain:
-                unexpired = self._store.unexpired(view.lapsed(now), now) if view.lapsed(now) else ()
-                eligible = view.eligible(request.kinds, now, unexpired)
-            else:
-                eligible = view.among(self._store.select(selection, now))
-        if not eligible.any():
-            return None
-        query = read_query(asked.text, now=asked.now, snapshot=view.snapshot, embedder=embedder)
-        if needed is None:
-            return rank(view.snapshot, query, eligible=eligible, factors=factors)
-        looked_at = needed if view.verbatim else needed * FOLDED
-        ranking = rank(view.snapshot, query, eligible=eligible, limit=max(looked_at, currency.LOOK), factors=factors)
-        return self._current(ranking, query, view.snapshot, request).first(looked_at)
+        with one_core(), self._store.db.read():
+            look = self._look(asked, request)
+            return None if look is None else look.all()
 
     def _view(self, selection: Selection) -> View:
         if selection.known_at is None:
@@ -136,68 +95,67 @@ class Searcher:
                 ]
         return build_view(rows, self._store.serving_embedder()[1])
 
-    def _current(self, ranking: Ranking, query: Query, snapshot: Snapshot, request: Request) -> Ranking:
-        """The ranking with what is current above what it replaced."""
-        asked = tense(query.text)
-        if asked is Tense.THEN:
-            return ranking
-        few = ranking.first(currency.LOOK)
-        weights, met = currency.meeting(snapshot, query, few.units)
-        nums = few.nums.tolist()
-        replaced = self._store.superseded_among(nums) if min(nums) < 0 else []
-        read = currency.to_read(asked, met)
-        if not replaced and len(read) < 2:
-            return ranking
-        said = self._store.said([nums[place] for place in read], request.known_at)
-        logits, units = few.logits.tolist(), few.units.tolist()
-        best = [
-            currency.Candidate(said.get(num), unit, logit, share)
-            for num, unit, logit, share in zip(nums, units, logits, met, strict=True)
-        ]
-        pairs = [(nums.index(newer), nums.index(older)) for newer, older in replaced]
-        return ranking.lifted(currency.lifts(currency.Question(query.text, asked, weights), best, pairs))
+    def _look(self, asked: Asked, request: Request) -> Look | None:
+        selection = select(self._store, request)
+        if not selection.namespaces:
+            return None
+        return Look(self._store, self._view(selection), asked, request, self._serving())
 
-    def _fold(self, ranking: Ranking, request: Request) -> list[tuple[int, list[int]]]:
-        """Places in the ranking to return, each with the memories folded into it: a derived memory and its sources
-        never both appear. The source stays, where it ranks, unless what was derived from it is clearly better."""
+    def _profile(self, look: Look, whom: str | None) -> list[Candidate]:
+        """The one profile, if any, that is about whom a question is about."""
+        ranking = look.best(("profile",), across.MANY) if whom else None
+        if whom is None or ranking is None:
+            return []
+        profiles, _ = self._candidates(ranking.first(across.MANY))
+        return [one for one in profiles if whom == "me" or whom.casefold() in one.text.casefold()][:1]
+
+    def _levels(self, look: Look) -> list[across.Level]:
+        """The episodes and themes that answer."""
+        ranking = look.best(across.COARSE, across.MANY)
+        if ranking is None:
+            return []
+        ranking = ranking.first(across.MANY)
+        nums, members = ranking.nums.tolist(), self._store.members(ranking.nums.tolist())
+        kinds = look.view.kinds_at(ranking.units)
+        scores = ranking.scores.tolist()
+        return [across.Level(*one, members.get(one[0], ())) for one in zip(nums, kinds, scores, strict=True)]
+
+    def _kept(self, ranking: Ranking, kinds: tuple[str, ...]) -> Iterator[Kept]:
+        """Places in the ranking to return, each with the memories folded into it; levels do not fold."""
         nums = ranking.nums.tolist()
-        sources = self._store.sources_among(nums) if min(nums, default=0) < 0 else {}
-        if not sources or set(request.kinds) & set(LEVELS):
-            return [(place, []) for place in range(len(nums))]
-        place_of = {num: place for place, num in enumerate(nums)}
-        logits = _logits(ranking.scores)
-        yields: dict[int, int] = {}
-        for place, num in enumerate(nums):
-            first = min((place_of[other] for other in sources.get(num, ())), default=place)
-            if num < 0 and first > place and logits[place] - logits[first] <= CLEARLY:
-                yields[num] = nums[first]
-        kept: list[tuple[int, list[int]]] = []
-        owner: dict[int, int] = {}
-        for place, num in enumerate(nums):
-            if num in yields:
-                continue
-            if num in owner:
-                kept[owner[num]][1].append(num)
-                continue
-            for other in sources.get(num, ()):
-                if other not in yields:
-                    owner.setdefault(other, len(kept))
-            kept.append((place, [other for other, into in yields.items() if into == num]))
-        return kept
+        derived = [] if set(kinds) & set(LEVELS) else [num for num in nums if num < 0]
+        sources = self._store.members(derived) if derived else {}
+        return fold(nums, _logits(ranking.scores).tolist(), sources)
 
-    def _hits(
-        self, ranking: Ranking, chosen: Sequence[tuple[int, list[int]]], request: Request
-    ) -> list[tuple[int, Hit]]:
-        """Places in the ranking and what stands there."""
-        wanted = [int(ranking.nums[place]) for place, _ in chosen] + [num for _, also in chosen for num in also]
-        memories = self._store.fetch(wanted, request.known_at)
+    def _candidates(self, ranking: Ranking, known_at: int | None = None) -> tuple[list[Candidate], list[int]]:
+        """What a ranking holds, as far as it was there then, and the unit that each was found by."""
+        nums = ranking.nums.tolist()
+        there = self._store.candidates(nums, known_at)
+        found, units = [], []
+        rows = zip(nums, ranking.scores.tolist(), ranking.spans.tolist(), ranking.units.tolist(), strict=True)
+        for num, score, span, unit in rows:
+            if (one := there.get(num)) is not None:
+                found.append(one._replace(score=score, passage=_passage(span, one.text)))
+                units.append(unit)
+        return found, units
+
+    def _hits(self, ranking: Ranking, kept: Sequence[Kept], known_at: int | None) -> list[Hit]:
+        shown = ranking.taken(np.array([place for place, _ in kept], np.int64))
+        nums = shown.nums.tolist()
+        memories = self._store.fetch([*nums, *(num for _, also in kept for num in also)], known_at)
+        rows = zip(nums, shown.scores.tolist(), shown.spans.tolist(), shown.reasons(), kept, strict=True)
         hits = []
-        for place, also in chosen:
-            memory = memories.get(int(ranking.nums[place]))
-            if memory is not None:
-                others = tuple(memories[num].id for num in also if num in memories)
-                hits.append((place, _hit(ranking, place, memory, others)))
+        for num, score, span, why, (_, also) in rows:
+            if (memory := memories.get(num)) is not None:
+                others = tuple(memories[one].id for one in also if one in memories)
+                hits.append(Hit(memory, score, why, others, _passage(span, memory.text)))
         return hits
+
+
+def _passage(span: list[int], text: str) -> tuple[int, int] | None:
+    """Where in a long text the best passage stands; None where that is the whole of it."""
+    start, end = span
+    return None if start == 0 and end >= len(text) else (start, end)
 
 
 def _logits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -207,25 +165,3 @@ def _logits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _columns(unit: Indexed) -> dict[str, Any]:
     return {name: value for name, value in unit._asdict().items() if name != "embedder"}
-
-
-def _hit(ranking: Ranking, place: int, memory: Memory, also: tuple[str, ...]) -> Hit:
-    why = {name: float(values[place]) for name, values in ranking.contributions.items()}
-    start, end = map(int, ranking.spans[place])
-    whole = start == 0 and end >= len(memory.text)
-    return Hit(memory, float(ranking.scores[place]), why, also, None if whole else (start, end))
-
-
-def select(store: SqliteStore, request: Request) -> Selection:
-    """The selection over numbered namespaces that a request means."""
-    return Selection(
-        namespaces=store.namespaces_of(request.scope),
-        agent_id=request.scope.agent_id,
-        kinds=request.kinds,
-        sessions=request.sessions,
-        since=request.since,
-        until=request.until,
-        as_of=request.as_of,
-        known_at=request.known_at,
-        filters=request.filters,
-    )

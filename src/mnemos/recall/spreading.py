@@ -6,8 +6,8 @@ divided by how many links it has (the fan effect, Anderson 1974), weaker at ever
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,28 +18,31 @@ LEAST = 1e-5
 """Activation below this is not passed on."""
 
 
-class Link(NamedTuple):
-    """From one node to another, by number, and how strong it is beside the other links of the first."""
+class Links(NamedTuple):
+    """From one node to another, by number, and how strong each link is beside the others of its first node."""
 
-    source: int
-    target: int
-    weight: float = 1.0
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+    weight: Values
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[int, int]]) -> Self:
+        """Links of equal strength."""
+        nodes = np.array(pairs, np.int64).reshape(-1, 2)
+        return cls(nodes[:, 0], nodes[:, 1], np.ones(len(nodes)))
 
 
-def spread(activation: Values, links: Iterable[Link], *, decay: float, hops: int = 1) -> Values:
+def spread(activation: Values, links: Links, *, decay: float, hops: int = 1) -> Values:
     """What each node holds after so many hops, its own activation included.
 
-    A node's links share what it passes on, in proportion to their weights; `decay` is the part of its activation
-    that it passes on.
+    A node's links share what it passes on, in proportion to their weights, which are above 0; `decay` is the part of
+    its activation that it passes on.
     """
-    found = [link for link in links if link.weight > 0]
     total = np.asarray(activation, np.float64).copy()
-    if not found or decay <= 0:
+    source, target, weight = links
+    if not len(source) or decay <= 0:
         return total
-    source = np.array([link.source for link in found])
-    target = np.array([link.target for link in found])
-    weight = np.array([link.weight for link in found], np.float64)
-    weight /= np.bincount(source, weight, len(total))[source]
+    weight = weight / np.bincount(source, weight, len(total))[source]
     passed = total.copy()
     for _ in range(hops):
         held = np.where(passed >= LEAST, passed, 0.0)[source]
@@ -48,17 +51,17 @@ def spread(activation: Values, links: Iterable[Link], *, decay: float, hops: int
     return total
 
 
-def alike(vectors: NDArray[np.float32], *, nearest: int, least: float, first: int | None = None) -> list[Link]:
+def alike(vectors: NDArray[np.float32], *, nearest: int, least: float, first: int | None = None) -> Links:
     """Links from each vector of unit length, or the `first` few, to the nearest others of at least so high a cosine.
 
     A link weighs what the cosine is.
     """
     if len(vectors) < 2:
-        return []
+        return Links.of(())
     cosines = vectors[:first] @ vectors.T
     np.fill_diagonal(cosines, 0)
     if nearest < cosines.shape[1]:
         bounds = np.partition(cosines, -nearest, axis=1)[:, -nearest]
         cosines = np.where(cosines >= bounds[:, None], cosines, 0)
     source, target = np.nonzero(cosines > least)
-    return list(map(Link, source.tolist(), target.tolist(), cosines[source, target].tolist()))
+    return Links(source, target, cosines[source, target].astype(np.float64))

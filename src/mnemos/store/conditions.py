@@ -22,6 +22,7 @@ class Selection:
     until: int | None = None
     as_of: int | None = None
     known_at: int | None = None
+    min_trust: float | None = None
     filters: Filter | None = None
 
 
@@ -56,6 +57,8 @@ def where(selection: Selection, now: int) -> Sql:
         parts.append(("m.happened_at < ?", [selection.until]))
     if selection.as_of is not None:
         parts.append((_TRUE_AT, [selection.as_of] * 3))
+    if selection.min_trust is not None:
+        parts.append(("m.trust >= ?", [selection.min_trust]))
     if selection.filters is not None:
         parts.append(filter_sql(selection.filters))
     return _join(" AND ", parts)

@@ -93,10 +93,16 @@ def mark_standing(connection: sqlite3.Connection, decision_id: str) -> None:
 
 
 def was_undone(connection: sqlite3.Connection, memory: int, op: str, other: int | None = None) -> bool:
-    """Whether the last decision of this sort about a memory (and another one) was undone: it is not taken again."""
-    query = "SELECT undone_at FROM decisions WHERE memory = ? AND op = ? AND other IS ? ORDER BY num DESC LIMIT 1"
+    """Whether the last decision of this sort about a memory (and another one) was undone: it is not taken again.
+
+    One that was released may be.
+    """
+    query = (
+        "SELECT undone_at IS NOT NULL AND coalesce(json_extract(detail, '$.released'), 0) = 0 FROM decisions "
+        "WHERE memory = ? AND op = ? AND other IS ? ORDER BY num DESC LIMIT 1"
+    )
     row = connection.execute(query, (memory, op, other)).fetchone()
-    return row is not None and row[0] is not None
+    return row is not None and bool(row[0])
 
 
 def _decision(row: tuple[Any, ...]) -> Decision:

@@ -41,6 +41,10 @@ class Derivation(NamedTuple):
     agent_id: str | None = None
     strength: float = 1.0
     trust: float = 1.0
+    """At most; what is derived is trusted no further than the least trusted of its sources."""
+    channel: str | None = None
+    writer: str | None = None
+    """Who concluded it, where it was not derivation itself."""
     named: bool = False
     """Whether it is told by its topic alone, in its namespace, and keeps its id while its sources change."""
 
@@ -78,6 +82,7 @@ class DerivedWriter:
         with self.db.write() as connection:
             if connection.execute("SELECT 1 FROM jobs WHERE num = ?", (job.num,)).fetchone() is None:
                 return
+            connection.execute(f"UPDATE memories SET trust = min(trust, {_LEAST}) WHERE num = ?", (num,))
             reword(connection, num, text, index, now)
 
 
@@ -106,6 +111,14 @@ def reword(
     touch(connection, [num])
 
 
+_LEAST = "(SELECT min(m.trust) FROM sources s JOIN memories m ON m.num = s.source WHERE s.memory = memories.num)"
+
+
+def trust_sources(connection: sqlite3.Connection, num: int) -> None:
+    """Trust a derived memory as far as the least trusted of its sources."""
+    connection.execute(f"UPDATE memories SET trust = coalesce({_LEAST}, trust) WHERE num = ?", (num,))
+
+
 def write_derived(connection: sqlite3.Connection, derivation: Derivation, now: int) -> int:
     """Insert a derived memory, or replace the words of the one with its id; returns its number."""
     stored = [fetch_id(connection, source) for source in derivation.sources]
@@ -115,6 +128,8 @@ def write_derived(connection: sqlite3.Connection, derivation: Derivation, now: i
     nums = [found.num for found in stored if found is not None]
     if any(found is not None and found.memory.namespace != derivation.namespace for found in stored):
         raise InvalidInput("sources", "are of several namespaces", "derive in each namespace by itself")
+    least = min(found.memory.trust for found in stored if found is not None)
+    derivation = derivation._replace(trust=min(derivation.trust, least))
     existing = connection.execute("SELECT num FROM memories WHERE id = ?", (derivation.id,)).fetchone()
     if existing is not None:
         _replace(connection, int(existing[0]), derivation, nums, now)
@@ -131,6 +146,7 @@ def write_derived(connection: sqlite3.Connection, derivation: Derivation, now: i
             "invalid_at": derivation.invalid_at, "recipe": derivation.recipe, "topic": derivation.topic,
             "metadata": _metadata(derivation), "speaker": derivation.speaker, "session_id": derivation.session_id,
             "agent_id": derivation.agent_id, "strength": derivation.strength, "trust": derivation.trust,
+            "channel": derivation.channel, "writer": derivation.writer,
         },
     )  # fmt: skip
     connection.executemany("INSERT INTO sources VALUES (?, ?)", [(num, source) for source in set(nums)])
@@ -149,7 +165,7 @@ def standing(connection: sqlite3.Connection, derivation: Derivation) -> int | No
     row = connection.execute(
         "SELECT num FROM memories WHERE id = ?1 AND text = ?2 AND metadata IS ?3 AND happened_at IS ?4 "
         "AND valid_at IS ?5 AND (?6 IS NULL OR invalid_at IS ?6) AND speaker IS ?7 AND session_id IS ?8 "
-        "AND agent_id IS ?9 AND trust = ?10 AND hidden = 0",
+        f"AND agent_id IS ?9 AND trust = min(?10, {_LEAST}) AND hidden = 0",
         values,
     ).fetchone()
     if row is None:
@@ -166,7 +182,7 @@ def _replace(connection: sqlite3.Connection, num: int, derivation: Derivation, s
         "text": derivation.text, "metadata": _metadata(derivation), "happened_at": derivation.happened_at,
         "valid_at": derivation.valid_at, "invalid_at": derivation.invalid_at, "speaker": derivation.speaker,
         "session_id": derivation.session_id, "agent_id": derivation.agent_id, "strength": derivation.strength,
-        "trust": derivation.trust, "updated_at": now,
+        "trust": derivation.trust, "channel": derivation.channel, "writer": derivation.writer, "updated_at": now,
     }  # fmt: skip
     sets = ", ".join(f"{name} = ?" for name in values)
     connection.execute(

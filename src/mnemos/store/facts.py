@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from mnemos.events import dump_json
+from mnemos.store import decisions
 from mnemos.store.rows import SELECT, Stored, read_memory
 
 
@@ -28,6 +29,8 @@ class Same(NamedTuple):
     invalid_at: int | None
     negated: bool
     hidden: bool
+    trust: float
+    """How far the memories are trusted that state it: all of them the same."""
 
 
 def write(connection: sqlite3.Connection, memory: int, row: Row) -> None:
@@ -50,15 +53,25 @@ def read(connection: sqlite3.Connection, memory: int) -> Row | None:
     return None if row is None else Row(row[0], row[1], row[2], row[3], bool(row[4]))
 
 
+_GROUND = (
+    "coalesce((SELECT min(s.trust) FROM sources x JOIN memories s ON s.num = x.source WHERE x.memory = m.num), m.trust)"
+)
+
+
+def ground_trust(connection: sqlite3.Connection, memory: int) -> float:
+    """How far the least trusted memory is trusted that states a fact."""
+    return float(connection.execute(f"SELECT {_GROUND} FROM memories m WHERE m.num = ?", (memory,)).fetchone()[0])
+
+
 def same(connection: sqlite3.Connection, namespace: int, matter: int, obj: int) -> list[Same]:
     """The facts with this matter and object, latest first."""
     query = (
-        "SELECT m.num, m.valid_at, m.invalid_at, coalesce(json_extract(m.metadata, '$.negated'), 0), m.hidden "
-        "FROM facts f JOIN memories m ON m.num = f.memory "
+        "SELECT m.num, m.valid_at, m.invalid_at, coalesce(json_extract(m.metadata, '$.negated'), 0), m.hidden, "
+        f"{_GROUND} FROM facts f JOIN memories m ON m.num = f.memory "
         "WHERE f.namespace = ? AND f.matter = ? AND f.object = ? ORDER BY m.seq DESC, m.num LIMIT 16"
     )
     rows = connection.execute(query, (namespace, matter, obj))
-    return [Same(row[0], row[1], row[2], bool(row[3]), bool(row[4])) for row in rows]
+    return [Same(row[0], row[1], row[2], bool(row[3]), bool(row[4]), row[5]) for row in rows]
 
 
 def of_subject(connection: sqlite3.Connection, namespace: int, subject: int, limit: int) -> list[int]:
@@ -122,19 +135,37 @@ def drop_source(connection: sqlite3.Connection, memory: int, source: int, now: i
     )
 
 
+def part(connection: sqlite3.Connection, memory: int, source: int, now: int) -> None:
+    """Take a memory from behind a fact that is trusted more or less than the others, as if it had never been merged."""
+    drop_source(connection, memory, source, now)
+    query = "SELECT id FROM decisions WHERE memory = ? AND op = 'merge' AND other = ? AND undone_at IS NULL"
+    for (decision,) in connection.execute(query, (memory, source)).fetchall():
+        decisions.release(connection, decision, now)
+
+
 def set_since(connection: sqlite3.Connection, memory: int, valid_at: int) -> None:
     """Note since when a fact is true."""
     connection.execute("UPDATE memories SET valid_at = ? WHERE num = ?", (valid_at, memory))
 
 
 def restate(
-    connection: sqlite3.Connection, memory: int, words: Mapping[str, object], valid_at: int | None, heard_at: int | None
+    connection: sqlite3.Connection,
+    memory: int,
+    words: Mapping[str, object],
+    valid_at: int | None,
+    heard_at: int | None,
+    trust: float,
 ) -> None:
-    """Let a fact stand on another of its sources: its words, since when it is true, and when that was said."""
+    """Let a fact stand on another of its sources: its words, since when it is true, when that was said, its trust."""
     connection.execute(
-        "UPDATE memories SET metadata = ?, valid_at = ?, happened_at = ? WHERE num = ?",
-        (dump_json(dict(words), "metadata"), valid_at, heard_at, memory),
+        "UPDATE memories SET metadata = ?, valid_at = ?, happened_at = ?, trust = ? WHERE num = ?",
+        (dump_json(dict(words), "metadata"), valid_at, heard_at, trust, memory),
     )
+
+
+def set_trust(connection: sqlite3.Connection, memory: int, trust: float) -> None:
+    """Note how far a fact is trusted."""
+    connection.execute("UPDATE memories SET trust = ? WHERE num = ?", (trust, memory))
 
 
 def turns_before(connection: sqlite3.Connection, stored: Stored, limit: int) -> list[Stored]:

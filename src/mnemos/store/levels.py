@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
+from mnemos.store.deriving import trust_sources
+
 EPISODE, THEME, PROFILE = 1, 2, 3
 KINDS = {"episode": EPISODE, "theme": THEME, "profile": PROFILE}
 """How the kinds are written in `levels`."""
@@ -128,6 +130,7 @@ def replace_sources(connection: sqlite3.Connection, memory: int, sources: Sequen
     """Give a level other sources."""
     connection.execute("DELETE FROM sources WHERE memory = ?", (memory,))
     connection.executemany("INSERT INTO sources VALUES (?, ?)", [(memory, source) for source in set(sources)])
+    trust_sources(connection, memory)
 
 
 class FactRow(NamedTuple):
@@ -178,6 +181,15 @@ def levels_in(connection: sqlite3.Connection, namespaces: Iterable[int], kind: i
         "ORDER BY m.seq DESC, l.memory LIMIT ?"
     )
     return [num for (num,) in connection.execute(query, (kind, limit))][::-1]
+
+
+def derived_from(connection: sqlite3.Connection, memory_id: str) -> list[int]:
+    """What was derived from a memory and is shown, in reading order."""
+    query = (
+        "SELECT m.num FROM sources s JOIN memories o ON o.num = s.source JOIN memories m ON m.num = s.memory "
+        f"WHERE o.id = ? AND {_SHOWN} ORDER BY m.seq, m.num"
+    )
+    return [num for (num,) in connection.execute(query, (memory_id,))]
 
 
 def num_of(connection: sqlite3.Connection, memory_id: str) -> int | None:

@@ -50,6 +50,7 @@ class Said(NamedTuple):
     speaker: str | None
     role: str | None
     since: int | None
+    trust: float = 1.0
 
 
 class State(NamedTuple):
@@ -151,8 +152,9 @@ class Reader:
         """Who said what in these memories; less than `fetch` gives, and sooner."""
         with self.db.read() as connection, table_at(connection, known_at) as table:
             query = (
-                "SELECT m.num, coalesce(m.text, l.text, ''), m.speaker, m.role, coalesce(m.valid_at, m.happened_at) "
-                f"FROM {table} m LEFT JOIN log l ON l.seq = m.said WHERE m.num IN (SELECT value FROM json_each(?))"
+                "SELECT m.num, coalesce(m.text, l.text, ''), m.speaker, m.role, coalesce(m.valid_at, m.happened_at), "
+                f"m.trust FROM {table} m LEFT JOIN log l ON l.seq = m.said "
+                "WHERE m.num IN (SELECT value FROM json_each(?))"
             )
             return {num: Said(*rest) for num, *rest in connection.execute(query, (json.dumps(list(nums)),))}
 
@@ -181,25 +183,12 @@ class Reader:
         with self.db.read() as connection:
             return [Link(*row) for row in connection.execute(query, (memory_id,))]
 
-    def sources_among(self, nums: Sequence[int]) -> dict[int, set[int]]:
-        """For each derived memory its sources, and for each source what was derived from it, among these numbers."""
-        query = (
-            "SELECT memory, source FROM sources WHERE memory IN (SELECT value FROM json_each(?)) "
-            "AND source IN (SELECT value FROM json_each(?))"
-        )
-        found: dict[int, set[int]] = {}
-        derived = json.dumps([num for num in nums if num < 0])
-        with self.db.read() as connection:
-            for num, source in connection.execute(query, (derived, json.dumps(list(nums)))):
-                found.setdefault(num, set()).add(source)
-                found.setdefault(source, set()).add(num)
-        return found
-
     def superseded_among(self, nums: Sequence[int]) -> list[tuple[int, int]]:
-        """Pairs of memories among these of which the first has superseded the second."""
+        """Pairs of memories among these of which the first has superseded the second, which is trusted no more."""
         query = (
-            "SELECT source, target FROM links WHERE relation = 'supersedes' "
-            "AND source IN (SELECT value FROM json_each(?1)) AND target IN (SELECT value FROM json_each(?1))"
+            "SELECT l.source, l.target FROM links l JOIN memories n ON n.num = l.source "
+            "JOIN memories o ON o.num = l.target WHERE l.relation = 'supersedes' AND n.trust >= o.trust "
+            "AND l.source IN (SELECT value FROM json_each(?1)) AND l.target IN (SELECT value FROM json_each(?1))"
         )
         with self.db.read() as connection:
             return connection.execute(query, (json.dumps(list(nums)),)).fetchall()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mnemos.errors import InvalidInput
 from mnemos.store import jobs
+from mnemos.store.candidates import Candidates
 from mnemos.store.checking import Checker
 from mnemos.store.database import Database, translate
 from mnemos.store.deriving import DerivedWriter
@@ -27,7 +28,7 @@ _PASSAGES = "units u JOIN memories m ON m.num = u.unit >> 20 LEFT JOIN log l ON 
 _WORDS = "coalesce(substr(coalesce(m.text, l.text), u.first + 1, u.last - u.first), '')"
 
 
-class SqliteStore(Writer, Items, DerivedWriter, Reader, Historian, Factors, Eraser, Checker, Porter):
+class SqliteStore(Writer, Items, DerivedWriter, Reader, Historian, Factors, Candidates, Eraser, Checker, Porter):
     """Everything durable. Each base class is one thing that a store does; they share the connection `db`."""
 
     def __init__(self, path: str | os.PathLike[str], *, embedder: str, dim: int, analyzer: str, now: int) -> None:
@@ -156,12 +157,6 @@ class SqliteStore(Writer, Items, DerivedWriter, Reader, Historian, Factors, Eras
         query = "SELECT 1 FROM memories WHERE id = ? AND hidden = 1"
         with self.db.read() as connection:
             return any(connection.execute(query, (memory_id,)).fetchone() for memory_id in ids)
-
-    def places(self, ids: Sequence[str]) -> dict[str, int]:
-        """The place in reading order of each of these ids, where it exists."""
-        with self.db.read() as connection:
-            found = {i: connection.execute("SELECT seq FROM memories WHERE id = ?", (i,)).fetchone() for i in ids}
-            return {memory_id: row[0] for memory_id, row in found.items() if row is not None}
 
     def close(self) -> None:
         """Release the file."""

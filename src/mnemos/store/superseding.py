@@ -124,6 +124,21 @@ def reopen_all(connection: sqlite3.Connection, newer: int, now: int) -> None:
         reopen(connection, older, newer, said_until, now)
 
 
+def yield_to_trusted(connection: sqlite3.Connection, newer: int, now: int) -> None:
+    """Let every fact stand again that was superseded by one that has come to be trusted less than it is."""
+    query = (
+        "SELECT d.memory, d.id, json_extract(d.detail, '$.was_until') FROM decisions d "
+        "JOIN memories o ON o.num = d.memory JOIN memories n ON n.num = d.other "
+        "WHERE d.op = ? AND d.other = ? AND d.undone_at IS NULL AND n.trust < o.trust"
+    )
+    for older, decision, said_until in connection.execute(query, (SUPERSEDE, newer)).fetchall():
+        decisions.release(connection, decision, now)
+        for made in decisions.about(connection, newer):
+            if made.op == SUPERSEDES and made.other == older and made.undone_at is None:
+                decisions.release(connection, made.id, now)
+        reopen(connection, older, newer, said_until, now)
+
+
 def facts_of(
     connection: sqlite3.Connection, namespaces: list[int], subject: int | None, matter: int | None
 ) -> list[int]:

@@ -2,7 +2,9 @@
 
 The older one is closed in time, kept, linked and ranks below; what was derived from it is hidden until it is derived
 again, so that nothing states as current what is not. Nothing is deleted, and `undo` reverses each decision for good.
-The order is that of the world, not of arrival: an old diary imported today supersedes nothing.
+The order is that of the world, not of arrival: an old diary imported today supersedes nothing. Nor does what is trusted
+less than the older statement, whatever the policy says: what a person says of themselves outranks hearsay, and who is
+trusted less cannot make the store forget what it was told. Both stand then.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ class Resolver:
 
     def __call__(self, batch: Batch, num: int) -> None:
         """Close what the fact contradicts, or the fact itself where a newer one contradicts it; repeatable."""
+        superseding.yield_to_trusted(batch.connection, num, batch.now)
         _close_again(batch, num)
         rivals = superseding.matter_of(batch.connection, num, RIVALS)
         place = next((at for at, one in enumerate(rivals) if one.num == num), None)
@@ -46,7 +49,11 @@ class Resolver:
         if older.num > 0 and superseding.is_joined(batch.connection, newer.num, older.num):
             return True
         verdict = self.policy.judge(older, newer)
-        if verdict is Verdict.APPEND or batch.was_undone(older.num, SUPERSEDE, newer.num):
+        if (
+            verdict is Verdict.APPEND
+            or _is_outranked(verdict, older, newer)
+            or batch.was_undone(older.num, SUPERSEDE, newer.num)
+        ):
             return False
         if verdict is Verdict.PASS:
             batch.rest(newer.num, "repeat", self.policy.name, older.num)
@@ -56,6 +63,11 @@ class Resolver:
             superseding.close(batch.connection, newer.num, until, batch.now)
             batch.touch([newer.num])
         return True
+
+
+def _is_outranked(verdict: Verdict, older: Rival, newer: Rival) -> bool:
+    """Whether what a verdict takes away is trusted more than what it leaves."""
+    return newer.trust > older.trust if verdict is Verdict.PASS else newer.trust < older.trust
 
 
 def supersede(batch: Batch, older: Rival, newer: Rival, until: int, policy: str) -> None:

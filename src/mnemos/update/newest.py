@@ -10,16 +10,13 @@ class Newest:
     """The default.
 
     A statement closes an older one on the same matter that has another object where the matter has one object at a
-    time, and one of the same object that it denies, or that denies it. It never closes one that is trusted more: what
-    a person says of themselves outranks hearsay.
+    time, and one of the same object that it denies, or that denies it.
     """
 
     name = "newest"
 
     def judge(self, older: Rival, newer: Rival) -> Verdict:
         """REPLACE or APPEND."""
-        if newer.trust < older.trust:
-            return Verdict.APPEND
         if older.object == newer.object:
             return Verdict.REPLACE if older.negated != newer.negated else Verdict.APPEND
         one_at_a_time = older.single and newer.single and not older.negated and not newer.negated

@@ -103,3 +103,8 @@ _REVERSE: dict[str, Callable[[Batch, Decision], None]] = {
     REPEAT: unrepeat,
     ALIAS: _part_names,
 }
+
+
+def can_undo(op: str) -> bool:
+    """Whether decisions of this sort can be undone."""
+    return op in _REVERSE

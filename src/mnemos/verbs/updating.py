@@ -15,7 +15,7 @@ from mnemos.facts.keys import keys, plain, subject_key
 from mnemos.ids import read_id
 from mnemos.keeping import Keeper
 from mnemos.namespaces import read_scope
-from mnemos.recall.search import Asked, select
+from mnemos.recall.look import Asked, select
 from mnemos.recall.taught import NAME
 from mnemos.records import KINDS, Memory, Namespace, Page
 from mnemos.stages import Batch
