@@ -95,19 +95,22 @@ def on_store(*, zoned: bool = False) -> Callable[[F], Callable[..., Any]]:
         def run(*args: Any, store: Path, as_json: bool, timezone: str | None = None, **rest: Any) -> Any:
             return function(Call(store, as_json, timezone), *args, **rest)
 
-        with_json = json_option(run)
-        path = click.Path(path_type=Path)
-        with_store = click.option(
-            "--store",
-            type=path,
-            default=DEFAULT_STORE,
-            envvar=STORE_VARIABLE,
-            metavar="PATH",
-            help=f"The store file.  [default: ${STORE_VARIABLE}, else {DEFAULT_STORE}]",
-        )(with_json)
+        with_store = store_option(json_option(run))
         return zone_option(with_store) if zoned else with_store
 
     return decorate
+
+
+def store_option(function: F) -> F:
+    """The option `--store`."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path),
+        default=DEFAULT_STORE,
+        envvar=STORE_VARIABLE,
+        metavar="PATH",
+        help=f"The store file.  [default: ${STORE_VARIABLE}, else {DEFAULT_STORE}]",
+    )(function)
 
 
 def json_option(function: F) -> F:

@@ -1,4 +1,4 @@
-"""Running the server, and its keys: serve, key."""
+"""Running the server, its keys, and MCP for one client: serve, mcp, key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnemos.cli.command import ExampleGroup, command, json_option
+from mnemos.cli.command import ExampleGroup, command, json_option, store_option
+from mnemos.cli.options import scoped
 from mnemos.cli.output import tell, visible, write_json
 from mnemos.errors import InvalidInput, StoreError
 
@@ -78,6 +79,25 @@ def run_server(settings: Settings) -> None:
     server.run()
     if not server.started:
         raise StoreError(f"{settings.host}:{settings.port} cannot be listened on; choose another --port")
+
+
+@command("mcp", "mnemos mcp --store ~/mnemos.db --user ana < /dev/null")
+@store_option
+@scoped(below=False)
+def mcp(store: Path, scope: dict[str, Any]) -> None:
+    """Serve a store to one MCP client, over standard input and output.
+
+    A client as Claude Desktop starts this command itself. Several may share one store. With --user (or --agent,
+    --namespace) every call has that scope; without, each call may name one.
+    """
+    try:
+        import mcp  # noqa: F401
+    except ModuleNotFoundError as missing:
+        problem = f"needs the package {missing.name}"
+        raise InvalidInput("mcp", problem, 'install it with: pip install "mnemos[mcp]"') from None
+    from mnemos.serve.mcp.stdio import run
+
+    run(store.expanduser(), scope)
 
 
 def needs_extra() -> None:
@@ -193,4 +213,4 @@ def _fields(key: Key) -> dict[str, Any]:
     return {**asdict(key), "scopes": sorted(key.scopes)}
 
 
-COMMANDS = (serve, key)
+COMMANDS = (serve, mcp, key)

@@ -13,6 +13,7 @@ from mnemos._version import __version__
 from mnemos.recall.cores import stay_on_one_core
 from mnemos.serve import health, mem0, problems
 from mnemos.serve.envelope import Envelope
+from mnemos.serve.mcp import http as mcp
 from mnemos.serve.server import Server
 from mnemos.serve.settings import Settings
 from mnemos.times import utc_now
@@ -38,7 +39,8 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         stay_on_one_core()
         server.worker.start()
         try:
-            yield
+            async with endpoint.running():
+                yield
         finally:
             server.close()
 
@@ -55,6 +57,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     problems.install(app)
     app.include_router(health.router)
     app.include_router(mem0.router)
+    endpoint = mcp.install(app, server)
     app.add_middleware(Envelope, metrics=server.metrics, limit=_limit(settings))
     return app
 

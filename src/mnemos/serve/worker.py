@@ -6,10 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mnemos.errors import MnemosError
-from mnemos.serve.metrics import Metrics
 from mnemos.serve.tenants import Tenants
+
+if TYPE_CHECKING:
+    from mnemos.serve.metrics import Metrics
 
 POLL_SECONDS = 0.5
 SLICE = 0.05
@@ -25,7 +28,7 @@ Chore = Callable[[Callable[[], bool]], bool]
 class Worker:
     """Visits every store that has work, a small batch at a time, until it is stopped."""
 
-    def __init__(self, tenants: Tenants, metrics: Metrics) -> None:
+    def __init__(self, tenants: Tenants, metrics: Metrics | None = None) -> None:
         self._tenants = tenants
         self._metrics = metrics
         self._stop = threading.Event()
@@ -64,7 +67,7 @@ class Worker:
                 try:
                     more = chore(self._stop.is_set) or more
                 except (MnemosError, OSError) as error:
-                    self._metrics.failures.inc()
+                    self._failed()
                     log.warning(
                         "background work will be tried again", extra={"fields": {"error": type(error).__name__}}
                     )
@@ -86,10 +89,15 @@ class Worker:
                     return False
                 self._seen[tenant] = time.monotonic()
                 done = memory.maintain(SLICE, gentle=True)
-                self._metrics.derived.inc(done.read)
+                if self._metrics is not None:
+                    self._metrics.derived.inc(done.read)
                 return bool(done.read)
         except MnemosError as error:
-            self._metrics.failures.inc()
+            self._failed()
             fields = {"tenant": tenant, "error": type(error).__name__}
             log.warning("maintenance will be tried again", extra={"fields": fields})
             return False
+
+    def _failed(self) -> None:
+        if self._metrics is not None:
+            self._metrics.failures.inc()

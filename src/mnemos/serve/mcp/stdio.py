@@ -1,0 +1,94 @@
+"""`mnemos mcp`: one store for one client, over standard input and output, beside other processes on the same file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, cast
+
+import anyio
+from mcp.server.stdio import stdio_server
+
+from mnemos.namespaces import read_scope
+from mnemos.recall.cores import stay_on_one_core
+from mnemos.serve.access import OPEN_TENANT, Access
+from mnemos.serve.desk import Desk
+from mnemos.serve.logs import configure
+from mnemos.serve.mcp.caller import Caller
+from mnemos.serve.mcp.protocol import build
+from mnemos.serve.tenants import Tenants
+from mnemos.serve.worker import Worker
+from mnemos.times import utc_now
+
+SEARCHING = 2
+WAITING = 1000
+CHUNK = 2**16
+STDIN = 0
+
+
+def run(store: Path, scope: Mapping[str, Any]) -> None:
+    """Serve a store until the client closes standard input, or a signal comes; writes in hand are finished first.
+
+    Args:
+        store: the file; it is made where it does not exist.
+        scope: the scope of every call, as the library's keywords; where it names none, each call may name one.
+
+    Raises:
+        StoreError: the file cannot be used.
+        InvalidInput: the scope cannot be read.
+    """
+    configure()
+    stay_on_one_core()
+    fixed = {name: value for name, value in scope.items() if value is not None} or None
+    bound = None if fixed is None else (read_scope(**fixed).namespace,)
+    with ExitStack() as closing:
+        tenants = Tenants(store.parent, 1, elsewhere={OPEN_TENANT: store})
+        closing.callback(tenants.close)
+        desk = Desk(SEARCHING, WAITING)
+        closing.callback(desk.close)
+        worker = Worker(tenants)
+        closing.callback(worker.stop)
+        access = Access(tenants, desk, OPEN_TENANT, "mcp", frozenset(("read", "write")), namespaces=bound)
+        access.now(lambda memory: None)
+        worker.start()
+        anyio.run(_serve, Caller(access, utc_now, fixed))
+
+
+async def _serve(caller: Caller) -> None:
+    server = build(lambda asked: caller)
+    async with anyio.create_task_group() as group:
+        if sys.platform != "win32":
+            group.start_soon(_stop_on_signal, group.cancel_scope)
+        async with stdio_server(stdin=_stdin()) as (incoming, outgoing):
+            await server.run(incoming, outgoing, server.create_initialization_options())
+        group.cancel_scope.cancel()
+
+
+async def _stop_on_signal(scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            scope.cancel()
+
+
+def _stdin() -> anyio.AsyncFile[str] | None:
+    """Standard input as lines whose waiting can be given up; None where that is not possible."""
+    return None if sys.platform == "win32" else cast("anyio.AsyncFile[str]", _lines())
+
+
+async def _lines() -> AsyncIterator[str]:
+    rest = b""
+    while True:
+        with suppress(PermissionError):  # a file is always ready, and cannot be waited for
+            await anyio.wait_readable(STDIN)
+        chunk = os.read(STDIN, CHUNK)
+        if not chunk:
+            break
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line.decode("utf-8", "replace")
+    if rest:
+        yield rest.decode("utf-8", "replace")
