@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -15,6 +16,8 @@ from mnemos.records import KINDS, LEAVES
 from mnemos.times import TimeLike, read_optional_time
 
 MAX_LIMIT = 100_000
+
+_PLACE = re.compile(r"(\d{1,18})\.(-?\d{1,18})", re.ASCII)
 
 F = TypeVar("F")
 
@@ -127,6 +130,14 @@ def read_count(value: object, field: str, least: int, most: int = MAX_LIMIT) -> 
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise InvalidInput(field, f"{str(value)[:40]!r} is not between {least} and {most:,}", "give a whole number")
     return value
+
+
+def read_place(value: object, field: str) -> tuple[int, int]:
+    """A place in reading order, as the `end` of a page tells it: a sequence and a number."""
+    match = _PLACE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise InvalidInput(field, f"{str(value)[:40]!r} is not the end of a page", "give the end of the page before")
+    return int(match[1]), int(match[2])
 
 
 def read_query_text(query: object) -> str:

@@ -115,10 +115,14 @@ class Hit:
 class Page(list[T], Generic[T]):
     """A list that knows how many more there are."""
 
-    def __init__(self, items: Iterable[T] = (), *, total: int | None = None, offset: int = 0) -> None:
+    def __init__(
+        self, items: Iterable[T] = (), *, total: int | None = None, offset: int = 0, end: str | None = None
+    ) -> None:
         super().__init__(items)
         self.total = len(self) + offset if total is None else total
         self.offset = offset
+        self.end = end
+        """Where a page of `list` ends, for its `after`; None for other pages, and for one that is empty."""
 
     @property
     def more(self) -> int:

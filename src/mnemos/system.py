@@ -12,6 +12,7 @@ from mnemos.arguments import (
     Where,
     read_count,
     read_flag,
+    read_place,
     read_query_text,
     read_request,
 )
@@ -274,16 +275,23 @@ class Mnemos(ItemVerbs, LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs,
         self._uses.update({memory_id: 1 for item in context.items for memory_id in item.memory_ids})
         return context
 
-    def list(self, *, limit: int = 100, offset: int = 0, **where: Unpack[Where]) -> Page[Memory]:
-        """Memories in reading order, without a question; takes the keywords of `search`."""
+    def list(
+        self, *, limit: int = 100, offset: int = 0, after: str | None = None, **where: Unpack[Where]
+    ) -> Page[Memory]:
+        """Memories in reading order, without a question; takes the keywords of `search`.
+
+        `after` goes on where a page ended, as its `end` says: what is added or deleted meanwhile moves nothing.
+        """
         limit, offset = read_count(limit, "limit", 1), read_count(offset, "offset", 0)
+        place = None if after is None else read_place(after, "after")
+        if place is not None and offset:
+            raise InvalidInput("offset", "is given together with after", "give one of the two")
         request = read_request(where, self._zone)
         selection = select(self._store, request)
         if not selection.namespaces:
             return Page(offset=offset)
         now = to_micros(self._moment(request.now))
-        memories, total = self._store.page(selection, now, limit, offset)
-        return Page(memories, total=total, offset=offset)
+        return self._store.page(selection, now, limit, offset, place)
 
     def get(self, id: str) -> Memory | None:
         """The memory of an id, or None."""

@@ -164,6 +164,26 @@ def test_pages_say_how_many_more_there_are(memory: Mnemos) -> None:
     assert (memory.search("turn").total, memory.search("turn").more) == (25, 15)
 
 
+def test_a_list_goes_on_where_it_ended_whatever_came_and_went(memory: Mnemos) -> None:
+    memory.add([f"turn number {n}" for n in range(9)])
+    first = memory.list(limit=4)
+    memory.delete(first[0].id)
+    memory.delete(first[3].id)
+    memory.add("turn number 9")
+    second = memory.list(limit=4, after=first.end)
+    assert [m.text[-1] for m in second] == ["4", "5", "6", "7"]
+    assert (second.total, second.more) == (8, 2)
+    last = memory.list(limit=4, after=second.end)
+    assert ([m.text[-1] for m in last], last.more) == (["8", "9"], 0)
+    beyond = memory.list(after=last.end)
+    assert (list(beyond), beyond.end, beyond.more) == ([], None, 0)
+    for wrong in ("", "1", "1.x", "-1.1", "1.1 ", "9" * 30 + ".1", 7):
+        with pytest.raises(InvalidInput, match="after"):
+            memory.list(after=wrong)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="offset"):
+        memory.list(after=first.end, offset=1)
+
+
 def test_why_adds_up_to_the_scores_logit(memory: Mnemos) -> None:
     memory.add(["My sister Rita is vegan.", "It rained all day.", "Rita came for dinner."])
     from math import exp

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from mnemos.namespaces import Scope, namespace_from_key
 from mnemos.passages import Source
-from mnemos.records import Link, Memory, Namespace
+from mnemos.records import Link, Memory, Namespace, Page
 from mnemos.store import log
 from mnemos.store.conditions import Selection, where
 from mnemos.store.database import Database
@@ -165,14 +165,21 @@ class Reader:
             rows = connection.execute(f"SELECT m.num FROM {table} m WHERE {condition} ORDER BY m.seq, m.num", values)
             return [row[0] for row in rows]
 
-    def page(self, selection: Selection, now: int, limit: int, offset: int) -> tuple[list[Memory], int]:
-        """Matching memories in reading order, and how many match in all."""
+    def page(
+        self, selection: Selection, now: int, limit: int, offset: int, after: tuple[int, int] | None = None
+    ) -> Page[Memory]:
+        """Matching memories in reading order, from an offset or from after a place on."""
         condition, values = where(selection, now)
         with self.db.read() as connection, table_at(connection, selection.known_at) as table:
-            total = connection.execute(f"SELECT count(*) FROM {table} m WHERE {condition}", values).fetchone()[0]
-            query = f"SELECT m.num FROM {table} m WHERE {condition} ORDER BY m.seq, m.num LIMIT ? OFFSET ?"
-            nums = [row[0] for row in connection.execute(query, [*values, limit, offset])]
-            return list(fetch(connection, nums, table).values()), total
+            count = f"SELECT count(*) FROM {table} m WHERE {condition}"
+            total = connection.execute(count, values).fetchone()[0]
+            if after is not None:
+                (offset,) = connection.execute(f"{count} AND (m.seq, m.num) <= (?, ?)", [*values, *after]).fetchone()
+            query = f"SELECT m.seq, m.num FROM {table} m WHERE {condition} ORDER BY m.seq, m.num LIMIT ? OFFSET ?"
+            rows = connection.execute(query, [*values, limit, offset]).fetchall()
+            memories = fetch(connection, [num for _, num in rows], table).values()
+        end = "{}.{}".format(*rows[-1]) if rows else None
+        return Page(memories, total=total, offset=offset, end=end)
 
     def links(self, memory_id: str) -> list[Link]:
         """The typed edges that begin or end at a memory."""
