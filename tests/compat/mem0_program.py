@@ -1,6 +1,7 @@
 """A program that was written for mem0: it runs with mem0's package, and with the import changed.
 
-`python mem0_program.py FOLDER` runs it with mem0 itself, without a network, and prints what it saw as JSON.
+`python mem0_program.py FOLDER` runs it with mem0 itself, without a network, and prints as JSON what it saw, and what
+`get_all` gave of `filled`.
 """
 
 from __future__ import annotations
@@ -86,6 +87,22 @@ def program(m: Any, errors: tuple[type[Exception], ...]) -> list[Any]:
     return plain(seen)
 
 
+def filled(m: Any) -> list[dict[str, Any]]:
+    """Everything that `get_all` gives of a memory with one memory of each sort, as somebody would who moves."""
+    m.add([{"role": "user", "content": "I like tea", "name": "Ana"}], user_id="ana", run_id="r1", metadata={"stars": 4},
+          infer=False)  # fmt: skip
+    m.add("The sale ends", user_id="bob", agent_id="cook", infer=False, expiration_date="2001-01-01")
+    m.add("Cooks know tea", agent_id="cook", infer=False)
+    m.add("This run is about tea", run_id="r9", infer=False)
+    return dumped(m)
+
+
+def dumped(m: Any) -> list[dict[str, Any]]:
+    """Everything that `get_all` gives, owner by owner."""
+    owners = ({"user_id": "ana"}, {"user_id": "bob"}, {"agent_id": "cook"}, {"run_id": "r9"})
+    return [one for owner in owners for one in m.get_all(filters=owner, top_k=1000, show_expired=True)["results"]]
+
+
 def by_words(reply: dict[str, Any]) -> list[Any]:
     """Results in an order that both have, without scores."""
     results = [{name: value for name, value in one.items() if name != "score"} for one in reply["results"]]
@@ -141,4 +158,7 @@ def real(folder: str) -> Any:
 if __name__ == "__main__":
     from mem0.exceptions import ValidationError
 
-    print(json.dumps(program(real(sys.argv[1]), (ValueError, ValidationError))))
+    told = program(real(sys.argv[1]), (ValueError, ValidationError))
+    other = real(f"{sys.argv[1]}/other")
+    print(json.dumps({"program": told, "dump": filled(other)}))
+    other.close()

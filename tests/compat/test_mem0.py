@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -640,3 +642,9 @@ def test_the_async_class_works_concurrently(path: Path) -> None:
             assert m.store.namespaces() == []
 
     asyncio.run(run())
+
+
+def test_the_example_runs() -> None:
+    example = Path(__file__).parents[2] / "examples" / "mem0_memory.py"
+    said = subprocess.run([sys.executable, "-W", "error", str(example)], capture_output=True, text=True, check=True)
+    assert said.stdout == "I'm planning dinner. I'm a vegetarian and allergic to nuts.\n"

@@ -136,6 +136,16 @@ def test_a_dump_of_several_users_goes_to_each_of_them_unless_told(memory: Mnemos
     assert len(memory.list(namespace=("team", "a"))) == 2
 
 
+def test_whose_memory_cannot_be_is_counted_and_the_others_are_kept(memory: Mnemos, tmp_path: Path) -> None:
+    statements = [{"id": str(n), "memory": f"statement {n}", "user_id": user} for n, user in enumerate(("a\0", "ana"))]
+    (tmp_path / "dump.json").write_text(json.dumps(statements))
+    report = memory.import_file(tmp_path / "dump.json")
+    assert report.added == 1
+    assert [(reason.startswith("user_id"), places) for reason, places in report.places.items()] == [(True, ("mem0:0",))]
+    with pytest.raises(InvalidInput, match="user_id"):
+        memory.import_file(tmp_path / "dump.json", user_id="a\0")
+
+
 @pytest.mark.parametrize(
     ("arguments", "field"),
     [

@@ -215,6 +215,28 @@ def test_mem0_statements_are_notes_dated_by_their_words(read: Callable[..., Any]
     assert got.skipped == {"element that is not a memory": 1}
 
 
+def test_mem0_statements_keep_who_said_them_whose_they_are_and_their_last_day(
+    read: Callable[..., Any], tmp_path: Path
+) -> None:
+    dump = [
+        {"memory": "a", "user_id": "ana", "run_id": "r1", "actor_id": "Ben", "role": "user"},
+        {"memory": "b", "run_id": "r1", "expiration_date": "2001-01-01", "metadata": None},
+        {"memory": "c", "run_id": " ", "actor_id": None, "role": ""},
+    ]
+    (tmp_path / "dump.json").write_text(json.dumps(dump))
+    first, second, third = read(tmp_path / "dump.json").messages
+    assert (first["scope"], first["session_id"], first["name"], first["role"]) == (
+        {"user_id": "ana"},
+        "r1",
+        "Ben",
+        "user",
+    )
+    assert (second["scope"], second["session_id"]) == ({"namespace": ("run", "r1")}, "r1")
+    assert second["metadata"]["expiration_date"] == "2001-01-01"
+    assert third["scope"] == {}
+    assert not {"session_id", "name", "role"} & third.keys()
+
+
 def test_mem0_dumps_as_a_bare_list(read: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "dump.json").write_text(json.dumps([{"memory": "a"}, {"memory": "a"}, {"memory": None}]))
     got = read(tmp_path / "dump.json")

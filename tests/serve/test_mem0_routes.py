@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -218,7 +219,7 @@ def test_a_reset_needs_an_admin_and_empties_the_tenant(running: Serving, tenant:
 def test_a_configuration_is_accepted_and_told_to_change_nothing(client: httpx2.Client) -> None:
     reply = client.post("/configure", json={"llm": {"provider": "openai", "config": {"api_key": "sk-secret"}}})
     assert reply.status_code == 200
-    assert reply.json()["not_used"] == ["llm"]
+    assert reply.json() == {"message": "Configuration set successfully", "not_used": ["llm"]}
     assert "sk-secret" not in reply.text + client.get("/configure").text
     assert client.get("/configure").json()["version"] == "v1.1"
 
@@ -232,8 +233,61 @@ def test_either_header_shows_the_key(running: Serving, tenant: str) -> None:
         refused = client.get("/memories", params={"user_id": "a"})
         assert (refused.status_code, list(refused.json())) == (401, ["detail"])
         assert refused.headers["www-authenticate"] == "Bearer"
-    with running.client(running.key(tenant, scopes=("read",))) as reader:
-        assert reader.post("/memories", json={"messages": [PIZZA], "user_id": "a"}).status_code == 403
+
+
+ROUTES = {
+    ("POST", "/search", '{"query": "pizza", "user_id": "ana"}'): "read",
+    ("GET", "/memories?user_id=ana", ""): "read",
+    ("GET", "/memories/{}", ""): "read",
+    ("GET", "/memories/{}/history", ""): "read",
+    ("GET", "/entities", ""): "read",
+    ("POST", "/memories", '{"messages": [{"role": "user", "content": "x"}], "user_id": "ana"}'): "write",
+    ("PUT", "/memories/{}", '{"text": "x"}'): "write",
+    ("DELETE", "/memories/{}", ""): "write",
+    ("GET", "/memories", ""): "admin",
+    ("GET", "/configure", ""): "admin",
+    ("POST", "/configure", "{}"): "admin",
+    ("DELETE", "/memories?user_id=ana", ""): "admin",
+    ("DELETE", "/entities/user/ana", ""): "admin",
+    ("POST", "/reset", ""): "admin",
+}
+
+
+def test_every_route_needs_its_scope(running: Serving, tenant: str, client: httpx2.Client) -> None:
+    listed = {
+        (method.upper(), path) for path, at in client.get("/openapi.json").json()["paths"].items() for method in at
+    }
+    shapes = {(method, re.sub(r"{\w*}", "{}", path)) for method, path in listed if "v1" not in path}
+    tried = {(method, path.split("?")[0].replace("user/ana", "{}/{}")) for method, path, _ in ROUTES}
+    assert tried == {shape for shape in shapes if shape[1].split("/")[1] in MEM0S}
+    for scopes in (("read",), ("write",), ("read", "write"), ("admin",), ()):
+        shown = None if not scopes else running.key(tenant, scopes=scopes)
+        (id,) = add(client, f"for {scopes}", user_id="ana")
+        with running.client(shown) as caller:
+            for (method, path, body), needed in ROUTES.items():
+                if needed in scopes:
+                    continue
+                headers = {"Content-Type": "application/json"}
+                reply = caller.request(method, path.format(id), content=body or None, headers=headers)
+                assert reply.status_code == (403 if scopes else 401), (scopes, method, path)
+                assert list(reply.json()) == ["detail"]
+                assert "the scope" in reply.json()["detail"] or not scopes
+        assert client.get(f"/memories/{id}").json()["memory"] == f"for {scopes}"
+
+
+MEM0S = ("memories", "search", "entities", "configure", "reset")
+
+
+def test_a_body_that_is_too_long_is_a_problem_with_a_detail(running: Serving, client: httpx2.Client) -> None:
+    text = json.dumps({"messages": [{"role": "user", "content": "x" * running.server.settings.body_bytes}]}).encode()
+
+    def pieces() -> Iterator[bytes]:
+        yield text
+
+    for content in (text, pieces()):
+        reply = client.post("/memories", content=content, headers={"Content-Type": "application/json"})
+        assert (reply.status_code, reply.headers["content-type"]) == (413, "application/problem+json")
+        assert "bytes" in reply.json()["detail"]
 
 
 def test_an_open_server_needs_no_key(tmp_path: Path) -> None:

@@ -137,10 +137,19 @@ class _Import:
             except InvalidInput as error:
                 found = re.match(r"messages\[(\d+)\]\.?(.*)", error.field)
                 if found is None:
-                    raise
-                refused = messages.pop(int(found[1]))
-                self.skip(Skipped(f"{found[2]} {error.problem}".strip(), str(refused.get("source_id", ""))))
+                    if scope == self._scope:
+                        raise
+                    # only these are of a scope that cannot be used
+                    self._refuse(messages, error)
+                    return []
+                self._refuse([messages.pop(int(found[1]))], error, found[2])
         return []
+
+    def _refuse(self, messages: list[Message], error: InvalidInput, field: str | None = None) -> None:
+        """Count messages that the store refuses."""
+        reason = f"{error.field if field is None else field} {error.problem}".strip()
+        for message in messages:
+            self.skip(Skipped(reason, str(message.get("source_id", ""))))
 
     def _note(self, memory: Memory) -> None:
         self._added += memory.is_new

@@ -1,7 +1,8 @@
 """mem0 dumps: what `get_all()` returns, as JSON: `{"results": […]}` or the bare list.
 
 mem0 keeps statements, not the turns that they came from; they are imported as notes. They are dated by when mem0 last
-wrote their words, for that is when they were said as far as anybody knows; both of its times stay in the metadata.
+wrote their words, for that is when they were said as far as anybody knows; both of its times stay in the metadata, and
+so does the last day on which mem0 shows a statement, where `mnemos.compat.mem0` looks for it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ TITLE = "mem0 dump (the JSON of get_all())"
 
 _LISTS = frozenset({"results", "memories"})
 _KEPT = ("user_id", "agent_id", "app_id", "actor_id", "created_at", "updated_at", "categories")
+_NAMED = ("user_id", "agent_id", "run_id")
+_SAID = {"actor_id": "name", "role": "role"}
+_LAST_DAY = "expiration_date"
 
 
 def find(bundle: Bundle, *, asked: bool = False) -> list[str]:
@@ -59,15 +63,18 @@ def _read_memory(value: Any, ids: Ordinals, where: str) -> Item:
         return Skipped("element that is not a memory", where)
     number = text_of(memory.get("id"))
     kept = {key: memory[key] for key in _KEPT if memory.get(key) is not None}
+    named = {key: said for key in _NAMED if (said := text_of(memory.get(key))).strip()}
+    session = named.pop("run_id", None)
+    shown_until = {_LAST_DAY: memory[_LAST_DAY]} if memory.get(_LAST_DAY) is not None else {}
     note: Message = {
         "content": text,
         "kind": "note",
         "source_id": f"{NAME}:{number}" if number else ids.source_id(text_of(memory.get("user_id")), text),
-        "metadata": {**mapping_of(memory.get("metadata")), "mem0": kept},
-        "scope": {key: text_of(memory[key]) for key in ("user_id", "agent_id") if text_of(memory.get(key)).strip()},
+        "metadata": {**mapping_of(memory.get("metadata")), **shown_until, "mem0": kept},
+        "scope": named if named or session is None else {"namespace": ("run", session)},
+        **({} if session is None else {"session_id": session}),
+        **{field: said for key, field in _SAID.items() if (said := text_of(memory.get(key))).strip()},
     }
-    if session := text_of(memory.get("run_id")):
-        note["session_id"] = session
     if moment := _written(memory):
         note["happened_at"] = moment
     return note

@@ -21,6 +21,7 @@ from mnemos.compat.mem0.scopes import read_ids
 from mnemos.errors import InvalidInput, MnemosError, StoreError
 from mnemos.serve.access import Access
 from mnemos.serve.depends import bearer, caller
+from mnemos.serve.envelope import BodyTooLong
 from mnemos.serve.mem0_models import (
     AddedReply,
     ConfigureReply,
@@ -64,6 +65,8 @@ class Mem0Route(APIRoute):
             except RequestValidationError as error:
                 parts = [{name: part[name] for name in ("type", "loc", "msg")} for part in error.errors()]
                 return _refusal(422, parts)
+            except BodyTooLong:
+                raise
             except HTTPException as error:
                 return _refusal(error.status_code, error.detail)
             except MnemosError as error:
@@ -141,7 +144,7 @@ async def get_all(
 
 @router.delete("/memories", operation_id="mem0_delete_all", summary="Delete all memories of somebody")
 async def delete_all(
-    access: Writer, user_id: UserId = None, agent_id: AgentId = None, run_id: RunId = None
+    access: Admin, user_id: UserId = None, agent_id: AgentId = None, run_id: RunId = None
 ) -> MessageReply:
     """Delete every memory of a user, an agent or a run, one of which has to be named."""
     ids = _ids(user_id=user_id, agent_id=agent_id, run_id=run_id)
@@ -218,7 +221,7 @@ async def entities(access: Reader) -> list[Entity]:
 
 
 @router.delete("/entities/{entity_type}/{entity_id}", operation_id="mem0_delete_entity", summary="Delete an entity")
-async def delete_entity(access: Writer, entity_type: EntityType, entity_id: str) -> MessageReply:
+async def delete_entity(access: Admin, entity_type: EntityType, entity_id: str) -> MessageReply:
     """Delete every memory of a user, an agent or a run."""
     ids = read_ids(**{f"{entity_type}_id": entity_id})
     await access.call(lambda memory: verbs.delete_all(memory, access, ids))
@@ -238,8 +241,8 @@ async def configuration(access: Admin) -> dict[str, Any]:
 
 @router.post("/configure", operation_id="mem0_configure", summary="Take note of a configuration")
 async def configure(access: Admin, body: Annotated[dict[str, Any], Body()]) -> ConfigureReply:
-    """Accepted, so that scripts which configure mem0's server run on; nothing of it is needed or kept."""
-    return ConfigureReply(message="Configuration accepted; this server needs none of it", not_used=sorted(body))
+    """Answered as mem0's server answers, so that scripts which configure it run on; nothing of it is needed or kept."""
+    return ConfigureReply(message="Configuration set successfully", not_used=sorted(body))
 
 
 def _ids(**given: str | None) -> dict[str, str]:
