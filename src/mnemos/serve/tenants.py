@@ -51,12 +51,16 @@ class Tenants:
         try:
             with held.opening:
                 if held.memory is None:
-                    self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                    file = self._elsewhere.get(tenant, self._folder / f"{tenant}.db")
-                    held.memory = Mnemos(file, clock=self._clock)
+                    held.memory = Mnemos(self._file(tenant), clock=self._clock)
             yield held.memory
         finally:
             self._release(held)
+
+    def _file(self, tenant: str) -> Path:
+        if tenant in self._elsewhere:
+            return self._elsewhere[tenant]
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self._folder / f"{tenant}.db"
 
     def _take(self, tenant: str) -> _Held:
         with self._lock:

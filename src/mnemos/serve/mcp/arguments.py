@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from mnemos.errors import InvalidInput
 
-SCOPE = ("user_id", "namespace", "session_id")
+SCOPE = ("user_id", "namespace")
 """Fields that only callers have who may choose a scope."""
 Kind = Literal["turn", "note", "document", "fact", "skill", "item", "episode", "theme", "profile"]
 TIME = "ISO 8601 with a zone, as 2026-03-02T18:40:00Z"
@@ -47,7 +47,7 @@ class Scoped(Arguments):
 class Narrowed(Scoped):
     """Arguments of a tool that searches or lists."""
 
-    session_id: str | None = Field(None, description="Only memories of this session.")
+    session_id: str | None = Field(None, description="Only what was added under this id of a conversation.")
     kinds: Kinds | None = Field(
         None, description="Only these kinds. turn, note and document are what was said or given; fact is derived."
     )
@@ -75,7 +75,7 @@ class AddMemory(Scoped):
     role: Literal["user", "assistant", "system", "tool"] = Field("user", description="Who said it.")
     happened_at: str | None = Field(None, description=f"When it was said or took place. {TIME}. Left out: now.")
     metadata: Object | None = Field(None, description='Anything to filter by later, as {"project": "roof"}.')
-    session_id: str | None = Field(None, description="The conversation to which it belongs.")
+    session_id: str | None = Field(None, description="Id of the conversation, where it has one.")
 
 
 class SearchMemories(Narrowed):

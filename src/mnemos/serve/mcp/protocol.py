@@ -113,8 +113,13 @@ async def _guard(ctx: Asked, call_next: CallNext) -> HandlerResult:
     """Let nothing unforeseen out but that it happened."""
     try:
         return await call_next(ctx)
-    except (MCPError, ValidationError):
+    except MCPError:
         raise
+    except ValidationError as error:
+        first = error.errors()[0]
+        field, said = ".".join(map(str, first["loc"])), str(first["msg"])
+        told = f"{field}: {said[:1].lower() + said[1:]}; send what the protocol's schema says"
+        raise MCPError(INVALID_PARAMS, told) from None
     except Exception:
         log.exception("a request of MCP failed", extra={"fields": {"method": ctx.method}})
         raise MCPError(INTERNAL_ERROR, "something went wrong; the server's log says what") from None
