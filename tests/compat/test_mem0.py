@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -648,3 +649,26 @@ def test_the_example_runs() -> None:
     example = Path(__file__).parents[2] / "examples" / "mem0_memory.py"
     said = subprocess.run([sys.executable, "-W", "error", str(example)], capture_output=True, text=True, check=True)
     assert said.stdout == "I'm planning dinner. I'm a vegetarian and allergic to nuts.\n"
+
+
+def test_a_secret_is_masked_before_it_is_stored(m: Memory) -> None:
+    (result,) = m.add("The token is ghp_" + "a1B2" * 9, user_id="ana")["results"]
+    assert "ghp_" not in result["memory"]
+    assert texts(m.get_all(user_id="ana")) == [result["memory"]]
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "mem0.md").read_text(encoding="utf-8")
+
+
+def test_the_examples_of_the_page_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mem0.json").write_text('{"results": [{"id": "1", "memory": "Ana moved to Lisbon", "user_id": "ana"}]}')
+    program: dict[str, Any] = {}
+    for example in re.findall(r"```python\n(.*?)```", PAGE, re.S):
+        exec(compile(example, "docs/mem0.md", "exec"), program)  # noqa: S102 - our own examples
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "I'm a vegetarian, and allergic to nuts."
+    assert said[-1] == "1"
+    assert "allergic" in "\n".join(said[1:-1])

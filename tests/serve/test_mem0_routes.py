@@ -260,6 +260,14 @@ def test_every_route_needs_its_scope(running: Serving, tenant: str, client: http
     shapes = {(method, re.sub(r"{\w*}", "{}", path)) for method, path in listed if "v1" not in path}
     tried = {(method, path.split("?")[0].replace("user/ana", "{}/{}")) for method, path, _ in ROUTES}
     assert tried == {shape for shape in shapes if shape[1].split("/")[1] in MEM0S}
+    page = (Path(__file__).parents[2] / "docs" / "mem0.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z]+) ([^`]+)` \| (\w+) \|", page, re.M)
+    assert {(method, re.sub(r"{\w*}", "{}", path)) for method, path, _ in rows} == tried
+    told = {(method, path.split("?")[0]): needed for (method, path, _), needed in ROUTES.items() if path != "/memories"}
+    told |= {("POST", "/memories"): "write"}
+    for method, path, needed in rows:
+        place = path.replace("{memory_id}", "{}").replace("{entity_type}/{entity_id}", "user/ana")
+        assert told[method, place] == needed
     for scopes in (("read",), ("write",), ("read", "write"), ("admin",), ()):
         shown = None if not scopes else running.key(tenant, scopes=scopes)
         (id,) = add(client, f"for {scopes}", user_id="ana")
