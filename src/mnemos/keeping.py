@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from mnemos.aio import in_thread
 from mnemos.arguments import read_callable, read_clock, read_flag
@@ -23,6 +23,7 @@ from mnemos.events import read_text
 from mnemos.gate.secrets import Mode, SecretScan, read_mode
 from mnemos.io.jsonl import ExportReport
 from mnemos.io.jsonl import export_file as export_to
+from mnemos.io.jsonl import export_lines as lines_of
 from mnemos.maintenance import Background, Deriver, Maintained, Maintainer
 from mnemos.namespaces import Scope, read_scope
 from mnemos.passages import Index
@@ -30,6 +31,7 @@ from mnemos.pipeline import NAME, Pipeline
 from mnemos.recall.analyze import ANALYZER
 from mnemos.recall.indexing import Indexer
 from mnemos.recall.search import Searcher
+from mnemos.records import Namespace
 from mnemos.stages import Stage
 from mnemos.store.checking import Problem
 from mnemos.store.erasing import Erasure
@@ -184,14 +186,30 @@ class Keeper:
 
         Without a scope, the whole store.
         """
-        scope = read_scope(user_id, agent_id, namespace, descendants=read_flag(descendants, "descendants"))
+        target = self._not_itself(path) if isinstance(path, str | os.PathLike) else path
+        entries, paths = self._to_export(read_scope(user_id, agent_id, namespace, descendants=descendants))
+        return export_to(entries, target, namespaces=paths)
+
+    def export_lines(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        descendants: bool = False,
+    ) -> Iterator[bytes]:
+        """The lines that `export_file` writes, one by one. Read them to the end, or close what gives them."""
+        entries, paths = self._to_export(read_scope(user_id, agent_id, namespace, descendants=descendants))
+        return lines_of(entries, namespaces=paths)
+
+    def _to_export(self, scope: Scope) -> tuple[Iterator[Mapping[str, Any]], list[Namespace] | None]:
+        read_flag(scope.descendants, "descendants")
         if scope.agent_id is not None:
             raise InvalidInput("agent_id", "is given beside another scope", "export the whole of it, without agent_id")
         self._flush_uses()
         nums = self._namespaces_or_all(scope)
         paths = None if nums is None else self._store.paths_of(nums)
-        target = self._not_itself(path) if isinstance(path, str | os.PathLike) else path
-        return export_to(self._store.export_entries(paths), target, namespaces=paths)
+        return self._store.export_entries(paths), paths
 
     def close(self) -> None:
         """Write what is pending and release the file; a second call does nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Literal, Unpack
 
 from mnemos.aio import in_thread
@@ -20,8 +20,7 @@ from mnemos.embed.static import StaticEmbedder
 from mnemos.errors import InvalidInput, NotFound
 from mnemos.events import Defaults, read_events, read_kind, read_metadata, read_text, read_trust
 from mnemos.ids import read_id
-from mnemos.io.importing import ImportReport
-from mnemos.io.importing import import_file as import_into
+from mnemos.io.importing import BATCH, ImportReport, finished, import_steps
 from mnemos.io.jsonl import Progress
 from mnemos.keeping import Keeper
 from mnemos.namespaces import read_label, read_scope
@@ -32,7 +31,7 @@ from mnemos.recall.look import Asked, select
 from mnemos.records import LEVELS, Change, Context, Deletion, Hit, Link, Memory, Namespace, Page
 from mnemos.store.deriving import Derivation
 from mnemos.store.reading import Stats
-from mnemos.times import TimeLike, Zone, read_optional_time, read_zone, to_micros
+from mnemos.times import TimeLike, Zone, from_micros, read_optional_time, read_zone, to_micros
 from mnemos.verbs.costs import CostVerbs
 from mnemos.verbs.forgetting import ForgetVerbs
 from mnemos.verbs.gating import GateVerbs
@@ -343,23 +342,58 @@ class Mnemos(ItemVerbs, LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs,
         Mnemos' own export says itself where each of its entries comes from; what other files hold comes through
         `import`, or from the origin that is set.
         """
-        scope = read_scope(user_id, agent_id, namespace)
         origin = current_origin()
         with writing_as(origin.channel or "import", origin.writer):
-            return import_into(
-                self,
-                self._not_itself(path),
+            steps = self.import_steps(
+                path,
                 format=format,
                 user_id=user_id,
                 agent_id=agent_id,
-                namespace=None if namespace is None else scope.namespace,
-                timezone=timezone or self._zone,
+                namespace=namespace,
+                timezone=timezone,
                 date_order=date_order,
                 progress=progress,
-                restore=lambda entries: self._store.restore_entries(
-                    map(self._secrets.entry, entries), self._index, self._now()
-                ),
             )
+            return finished(steps)
+
+    def import_steps(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        timezone: Zone | None = None,
+        date_order: str | None = None,
+        progress: Progress | None = None,
+        batch: int = BATCH,
+        since: TimeLike | None = None,
+    ) -> Generator[ImportReport, None, ImportReport]:
+        """`import_file` for who has other things to do meanwhile: yields after each `batch`, and returns the report.
+
+        What is written bears the origin that is set at each step. `since` is when an import of this file that was cut
+        off began: what the store has held since then counts as added. What `progress` raises ends the import.
+        Mnemos' own export is one step, all of it or nothing.
+        """
+        scope = read_scope(user_id, agent_id, namespace)
+        began = read_optional_time(since, "since", self._zone)
+        return import_steps(
+            self,
+            self._not_itself(path),
+            format=format,
+            user_id=user_id,
+            agent_id=agent_id,
+            namespace=None if namespace is None else scope.namespace,
+            timezone=timezone or self._zone,
+            date_order=date_order,
+            progress=progress,
+            restore=lambda entries: self._store.restore_entries(
+                map(self._secrets.entry, entries), self._index, self._now()
+            ),
+            batch=read_count(batch, "batch", 1, BATCH),
+            since=from_micros(began),
+        )
 
     # ── async twins ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -14,8 +14,8 @@ import pytest
 
 from mnemos import Mnemos
 from mnemos.errors import ImportFailed, InvalidInput
-from mnemos.io import importing
-from mnemos.io.importing import ImportStopped, import_file
+from mnemos.io import importing, source
+from mnemos.io.importing import ImportStopped, finished, import_file
 
 EXPORTS = [
     ("chatgpt/conversations.json", "chatgpt", 8),
@@ -72,8 +72,7 @@ def test_a_conversation_that_is_in_the_file_twice_is_kept_once(memory: Mnemos, f
 def test_it_goes_by_batches_and_tells_its_progress(
     memory: Mnemos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 10)
-    monkeypatch.setattr(importing, "_TICK", 1)
+    monkeypatch.setattr(source, "_TICK", 1)
     words = random.Random(5).choices("tea rye lemon train north garden winter letter".split(), k=600)
     rows = [{"content": " ".join(words[n : n + 6]), "source_id": f"m{n}"} for n in range(95)]
     path = tmp_path / "m.jsonl"
@@ -90,7 +89,7 @@ def test_it_goes_by_batches_and_tells_its_progress(
 def test_progress_of_a_chat_history_runs_to_its_end_while_messages_are_added(
     memory: Mnemos, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "_TICK", 1)
+    monkeypatch.setattr(source, "_TICK", 1)
     told: list[tuple[int, int]] = []
     memory.import_file(files / "chatgpt", user_id="ana", progress=lambda read, total: told.append((read, total)))
     size = (files / "chatgpt" / "conversations.json").stat().st_size
@@ -230,3 +229,20 @@ def test_folders_are_read_without_following_links_out(memory: Mnemos, files: Pat
     shutil.copytree(files / "notes", tmp_path / "notes")
     (tmp_path / "notes" / "loop").symlink_to(tmp_path / "notes")
     assert memory.import_file(tmp_path / "notes", user_id="ana").added == 4
+
+
+def test_steps_end_after_each_batch_and_a_second_try_counts_what_the_first_added(
+    memory: Mnemos, tmp_path: Path
+) -> None:
+    rows = [{"content": f"letter {n} from the north", "source_id": f"m{n}"} for n in range(25)]
+    path = tmp_path / "m.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, rows[3]]))
+    memory.add([dict(rows[0])], user_id="ana")
+    began = datetime.now(UTC)
+    steps = memory.import_steps(path, user_id="ana", batch=10)
+    assert [next(steps).added, next(steps).added] == [9, 19]
+    steps.close()
+    assert memory.stats(user_id="ana").memories == 20
+    again = finished(memory.import_steps(path, user_id="ana", batch=10, since=began))
+    assert (again.added, again.repeated) == (24, 2)
+    assert memory.stats(user_id="ana").memories == 25

@@ -78,7 +78,7 @@ def oldest_first(conversations: Iterable[Conversation], meter: Meter) -> Iterato
         for place in places:
             yield from _take(spool, place)
             done += place.length
-            meter.read = read + (meter.total - read) * done / whole
+            meter.add(read + (meter.total - read) * done / whole - meter.read)
     if failure is not None:
         raise failure
 

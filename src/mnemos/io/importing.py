@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -26,7 +26,6 @@ BATCH = 1000
 MAX_REASONS = 60
 PLACES = 10
 """How many places are named for each reason."""
-_TICK = 1 << 18
 
 
 class Target(Protocol):
@@ -87,10 +86,13 @@ class _Scope(NamedTuple):
 class _Import:
     """One import under way."""
 
-    def __init__(self, memory: Target, scope: _Scope, format_name: str) -> None:
+    def __init__(self, memory: Target, scope: _Scope, format_name: str, batch: int, since: datetime | None) -> None:
         self._memory = memory
         self._scope = scope
         self._format = format_name
+        self._batch = batch
+        self._since = since
+        self._met: set[int] = set()
         self._waiting: dict[_Scope, list[Message]] = {}
         self._count = 0
         self._added = self._repeated = 0
@@ -100,17 +102,19 @@ class _Import:
         self._first: datetime | None = None
         self._last: datetime | None = None
 
-    def take(self, item: Message | Skipped) -> None:
-        """One thing that a reader gave."""
+    def take(self, item: Message | Skipped) -> bool:
+        """One thing that a reader gave; returns whether it was time to add what waits."""
         if isinstance(item, Skipped):
             self.skip(item)
-            return
+            return False
         own = item.pop("scope", None)
         scope = _Scope(**own) if own and self._scope == _Scope() else self._scope
         self._waiting.setdefault(scope, []).append(item)
         self._count += 1
-        if self._count >= BATCH:
-            self.flush()
+        if self._count < self._batch:
+            return False
+        self.flush()
+        return True
 
     def skip(self, item: Skipped) -> None:
         """Count something that was left out."""
@@ -152,14 +156,23 @@ class _Import:
             self.skip(Skipped(reason, str(message.get("source_id", ""))))
 
     def _note(self, memory: Memory) -> None:
-        self._added += memory.is_new
-        self._repeated += not memory.is_new
+        added = memory.is_new if self._since is None else self._is_first(memory, self._since)
+        self._added += added
+        self._repeated += not added
         if memory.session_id is not None:
             self._sessions.add((memory.namespace, memory.session_id))
         moment = memory.happened_at
         if moment is not None:
             self._first = moment if self._first is None else min(self._first, moment)
             self._last = moment if self._last is None else max(self._last, moment)
+
+    def _is_first(self, memory: Memory, since: datetime) -> bool:
+        """Whether a memory was stored by this import, by an earlier try of it too, and is met for the first time."""
+        mark = hash(memory.id)
+        if mark in self._met or memory.created_at is None or memory.created_at < since:
+            return False
+        self._met.add(mark)
+        return True
 
     def report(self) -> ImportReport:
         """What has been done so far."""
@@ -196,25 +209,73 @@ def import_file(
     `strict` ends the import at the first bad line of plain messages, which are otherwise counted. `restore` puts back
     the entries of Mnemos' own export. `ImportStopped` carries the report of what was kept.
     """
+    return finished(
+        import_steps(
+            memory,
+            path,
+            format=format,
+            user_id=user_id,
+            agent_id=agent_id,
+            namespace=namespace,
+            timezone=timezone,
+            date_order=date_order,
+            strict=strict,
+            progress=progress,
+            restore=restore,
+        )
+    )
+
+
+def finished(steps: Generator[ImportReport, None, ImportReport]) -> ImportReport:
+    """What an import returns in the end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            report: ImportReport = end.value
+            return report
+
+
+def import_steps(
+    memory: Target,
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    user_id: str | None = None,
+    agent_id: str | None = None,
+    namespace: Sequence[str] | None = None,
+    timezone: Zone | None = None,
+    date_order: str | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+    restore: Restore | None = None,
+    batch: int = BATCH,
+    since: datetime | None = None,
+) -> Generator[ImportReport, None, ImportReport]:
+    """Like `import_file`, a batch at a time: yields what has been done after each, and returns the whole.
+
+    `since` is when an import that was cut off began: what the store has held since then counts as added. What
+    `progress` raises ends the import.
+    """
     options = Options(read_zone(timezone), read_date_order(date_order), strict)
     read_scope(user_id, agent_id, namespace)
     scope = _Scope(user_id, agent_id, None if namespace is None else tuple(namespace))
     with open_bundle(path) as bundle:
+        bundle.meter.tell = progress
         match = match_format(bundle, format)
         if match.reader is None:
             return _restore(bundle, match, scope, restore, progress)
-        return _import(_Import(memory, scope, match.name), bundle, match, options, progress)
+        return (yield from _import(_Import(memory, scope, match.name, batch, since), bundle, match, options, progress))
 
 
-def _import(run: _Import, bundle: Bundle, match: Match, options: Options, progress: Progress | None) -> ImportReport:
+def _import(
+    run: _Import, bundle: Bundle, match: Match, options: Options, progress: Progress | None
+) -> Generator[ImportReport, None, ImportReport]:
     bundle.expect(match.files)
-    told = 0.0
     try:
         for item in read_items(match, bundle, options):
-            run.take(item)
-            if progress is not None and bundle.meter.read - told >= _TICK:
-                told = bundle.meter.read
-                progress(int(told), bundle.meter.total)
+            if run.take(item):
+                yield run.report()
     except ImportFailed as error:
         run.flush()
         raise ImportStopped(str(error), run.report()) from error

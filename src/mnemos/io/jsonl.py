@@ -70,34 +70,44 @@ def export_file(
 
     A file appears under its name only when it is complete and on disk.
     """
+    lines = export_lines(entries, namespaces=namespaces)
+    if not isinstance(target, str | os.PathLike):
+        return ExportReport(*_write(target, lines))
+    path = Path(target)
+    with _replacing(path) as stream:
+        count, size = _write(stream, lines)
+    return ExportReport(count, size, str(path))
+
+
+def export_lines(
+    entries: Iterable[Mapping[str, Any]], *, namespaces: Sequence[Namespace] | None = None
+) -> Iterator[bytes]:
+    """The lines of an export, each with its end, as they are asked for."""
     header: Entry = {MARK: VERSION, "mnemos": __version__}
     if namespaces is not None:
         header["namespaces"] = [list(namespace) for namespace in namespaces]
-    if not isinstance(target, str | os.PathLike):
-        lines, size = _write(target, header, entries)
-        return ExportReport(lines, size)
-    path = Path(target)
-    with _replacing(path) as stream:
-        lines, size = _write(stream, header, entries)
-    return ExportReport(lines, size, str(path))
-
-
-def _write(stream: IO[bytes], header: Entry, entries: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
     digest = hashlib.sha256()
-    lines = size = 0
-
-    def write(value: Mapping[str, Any]) -> None:
-        nonlocal size
-        line = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        digest.update(line)
-        size += stream.write(line)
-
-    write(header)
+    count = 0
+    yield _line(header, digest)
     for entry in entries:
-        write(entry)
-        lines += 1
-    write({"end": True, "lines": lines, "sha256": digest.hexdigest()})
-    return lines, size
+        yield _line(entry, digest)
+        count += 1
+    yield _line({"end": True, "lines": count, "sha256": digest.hexdigest()}, digest)
+
+
+def _line(value: Mapping[str, Any], digest: hashlib._Hash) -> bytes:
+    line = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    digest.update(line)
+    return line
+
+
+def _write(stream: IO[bytes], lines: Iterable[bytes]) -> tuple[int, int]:
+    """Write an export; returns how many entries it holds, and its size in bytes."""
+    count = size = 0
+    for line in lines:
+        size += stream.write(line)
+        count += 1
+    return count - 2, size
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -22,6 +22,7 @@ MAX_FILES = 200_000
 MAX_LINE = 1 << 26
 """Characters in one line; a longer one is skipped, not loaded."""
 _BUFFER = 1 << 20
+_TICK = 1 << 18
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"))
 _BOMS_16 = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
@@ -33,6 +34,16 @@ class Meter:
 
     read: float = 0
     total: int = 0
+    tell: Callable[[int, int], object] | None = None
+    """Is told both, now and then."""
+    _told: float = 0
+
+    def add(self, size: float) -> None:
+        """So much more has been dealt with."""
+        self.read += size
+        if self.tell is not None and self.read - self._told >= _TICK:
+            self._told = self.read
+            self.tell(int(self.read), self.total)
 
 
 class _Counted(io.RawIOBase):
@@ -56,7 +67,7 @@ class _Counted(io.RawIOBase):
             raise ImportFailed(f"{self._name}: damaged after byte {self._read:,} ({error})") from error
         view[: len(data)] = data
         self._read += len(data)
-        self._meter.read += len(data) * self._share
+        self._meter.add(len(data) * self._share)
         return len(data)
 
     def close(self) -> None:
