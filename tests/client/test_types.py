@@ -1,0 +1,43 @@
+"""Both clients have true static types, from one description of each verb."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+from mnemos import Mnemos
+from mnemos.client import AsyncClient, Client
+from mnemos.client.verbs import Verb, Walk
+
+HERE = Path(__file__).parent
+
+
+def test_mypy_knows_what_each_verb_takes_and_returns() -> None:
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", HERE / "typed.py"], cwd=HERE.parent.parent, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_methods_show_their_signature_and_their_words() -> None:
+    with Client() as memory:
+        assert list(inspect.signature(memory.get).parameters) == ["id"]
+        assert memory.get.__doc__ == Client.get.__doc__ == AsyncClient.get.__doc__
+    for name, value in vars(Client).items():
+        assert not isinstance(value, Verb | Walk) or value.__doc__, name
+
+
+def test_verbs_of_the_library_take_the_same_here() -> None:
+    for name in dir(Client):
+        verb = inspect.getattr_static(Client, name)
+        if isinstance(verb, Verb) and hasattr(Mnemos, name):
+            here = inspect.signature(verb.__wrapped__).parameters  # type: ignore[attr-defined]
+            there = inspect.signature(getattr(Mnemos, name)).parameters
+            assert [one for one in here if one not in there] == [], name
+            assert [one for one in there if one not in here and one not in LEFT_OUT.get(name, ())] == [], name
+
+
+LEFT_OUT: dict[str, tuple[str, ...]] = {"list": ("offset",)}
+"""What only the library's verb can take."""

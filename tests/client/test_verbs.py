@@ -1,0 +1,154 @@
+"""Every verb through a live server, sync and async: the library's records, and the library's errors."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from live_server import Serving
+
+from mnemos import Change, Deletion, InvalidInput, Memory, NotFound, Page
+from mnemos.client import Forbidden, Unauthorized
+
+MARCH = datetime(2026, 3, 2, 18, 40, tzinfo=UTC)
+
+
+def test_what_is_added_is_found_shown_changed_and_deleted(memory: Any, serving: Serving) -> None:
+    said = [
+        {"content": "I live in Lisbon now, near the river.", "name": "Ana", "role": "user", "happened_at": MARCH},
+        {"content": "How nice!", "role": "assistant", "metadata": {"joy": 0.5}},
+    ]
+    added = memory.add(said, user_id="ana", session_id="s1", happened_at="2026-03-02T19:40:00+01:00")
+    assert [type(one) for one in added] == [Memory, Memory]
+    assert added[0].namespace == ("user", "ana")
+    assert added[0].happened_at == added[1].happened_at == MARCH
+    assert added[1].metadata == {"joy": 0.5}
+    assert memory.add(said, user_id="ana", session_id="s1", happened_at=MARCH)[0].is_new is False
+
+    with serving.server.tenants.use("default") as store:
+        assert memory.get(added[0].id) == store.get(added[0].id)
+
+    page = memory.search("Where does Ana live?", user_id="ana", limit=1, kinds=("turn",), now=MARCH)
+    assert isinstance(page, Page)
+    assert (page[0].memory.id, len(page), page.total, page.more) == (added[0].id, 1, 2, 1)
+    assert 0 <= page[0].score <= 1
+    assert set(page[0].why) > {"level"}
+    assert memory.search("Where does Ana live?", user_id="ana", offset=1).offset == 1
+    assert memory.search("Lisbon", user_id="ana", filters={"joy": {"gt": 0.4}})[0].memory.id == added[1].id
+
+    context = memory.context("Where does Ana live?", user_id="ana", budget=200)
+    assert context
+    assert "Lisbon" in str(context)
+    assert context.items[0].memory_ids == (added[0].id,)
+    assert not memory.context("Where does Ana live?", user_id="bob")
+
+    changed = memory.update(added[0].id, text="I live in Porto now.", valid_at=MARCH, trust=0.5)
+    assert (changed.text, changed.valid_at, changed.trust) == ("I live in Porto now.", MARCH, 0.5)
+    assert memory.update(added[0].id, happened_at=None).happened_at is None
+    history = memory.history(added[0].id)
+    assert [type(one) for one in history] == [Change] * 3
+    assert [one.op for one in history] == ["add", "update", "update"]
+    assert history[0].channel == "rest"
+    assert memory.links(added[0].id) == []
+
+    gone = memory.delete(added[0].id)
+    assert gone == Deletion((added[0].id,))
+    assert memory.get(added[0].id) is None
+    with pytest.raises(NotFound, match=added[0].id):
+        memory.delete(added[0].id)
+
+
+def test_lists_go_on_where_a_page_ended(memory: Any, serving: Serving) -> None:
+    added = memory.add([f"note {number}" for number in range(7)], user_id="ana", kind="note")
+    memory.add("turn", user_id="ana", metadata={"a": [1]})
+    page = memory.list(user_id="ana", kinds=["note", "turn"], limit=3)
+    assert (list(page), page.total, page.offset, page.more) == (added[:3], 8, 0, 5)
+    page = memory.list(user_id="ana", limit=3, after=page.end)
+    assert (list(page), page.total, page.offset, page.more) == (added[3:6], 8, 3, 2)
+    page = memory.list(user_id="ana", limit=3, after=page.end)
+    assert (len(page), page.more, page.end) == (2, 0, None)
+    every = memory.every(user_id="ana", at_once=2, filters={"kind": "note"}, now=MARCH)
+    assert [one.id for one in every] == [one.id for one in added]
+    assert list(memory.every(user_id="nobody")) == []
+    assert memory.list(namespace=("user", "ana"), filters={"a": {"exists": True}}).total == 1
+
+    assert set(memory.delete_all(user_id="ana", descendants=True).ids) >= {one.id for one in added}
+    with pytest.raises(InvalidInput, match="user_id"):
+        memory.delete_all()
+
+
+def test_a_server_tells_how_it_is(memory: Any) -> None:
+    assert memory.health().status == "ok"
+
+
+def test_refusals_are_the_librarys(memory: Any) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        memory.add([{"content": "hello"}, {"content": "late", "happened_at": "2026-03-02T18:40:00"}], user_id="ana")
+    assert refused.value.field == "messages[1].happened_at"
+    assert refused.value.mend
+    with pytest.raises(InvalidInput) as refused:
+        memory.search("x", user_id="ana", limit=0)
+    assert refused.value.field == "limit"
+    with pytest.raises(InvalidInput, match="query"):
+        memory.search("  ")
+    with pytest.raises(InvalidInput, match="text"):
+        memory.update(memory.add("x", user_id="ana")[0].id)
+    with pytest.raises(NotFound) as unknown:
+        memory.update("01890000-0000-7000-8000-000000000000", text="y")
+    assert unknown.value.field == "id"
+    assert unknown.value.value == "01890000-0000-7000-8000-000000000000"
+    assert memory.search("y", user_id="ana").total == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), {"a": {1: {2}, "b": object()}}, {object(): 1}])
+def test_what_json_cannot_say_is_not_sent(memory: Any, value: object) -> None:
+    with pytest.raises(InvalidInput, match="JSON"):
+        memory.add("x", user_id="ana", metadata={"value": value})
+
+
+def test_values_of_python_are_sent_as_json(memory: Any) -> None:
+    (added,) = memory.add("x", user_id="ana", metadata={"tags": {"b", "a"}, "pair": (1, 2), "at": MARCH})
+    assert added.metadata == {"tags": ["a", "b"], "pair": [1, 2], "at": MARCH.isoformat()}
+
+
+HOSTILE = st.one_of(
+    st.text(min_size=1, max_size=20),
+    st.sampled_from([".", "..", "../health", "x/history", "%2e%2e", "a?b=c", "a#b", " ", "\x00", "é", "a\nb", "a;b"]),
+)
+
+
+@given(id=HOSTILE)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_id_leaves_its_place(memory: Any, id: str) -> None:
+    for verb in (memory.history, memory.delete, memory.links):
+        with pytest.raises((NotFound, InvalidInput)):
+            verb(id)
+    if id.isascii():
+        assert memory.get(id) is None
+
+
+def test_keys_decide_what_is_seen(serving: Serving, kind: Any) -> None:
+    ana = serving.key(namespaces=[("user", "ana")])
+    reader = serving.key(scopes=("read",))
+    elsewhere = serving.key("other")
+    with closing(kind(serving.url, ana)) as memory:
+        (added,) = memory.add("I am vegan.")
+        assert added.namespace == ("user", "ana")
+        assert added.writer == serving.server.keys.listed()[0].id
+        with pytest.raises(Forbidden, match="bound"):
+            memory.search("vegan", user_id="bob")
+    with closing(kind(serving.url, reader)) as memory:
+        assert memory.get(added.id).text == "I am vegan."
+        with pytest.raises(Forbidden, match="write") as refused:
+            memory.delete(added.id)
+        assert (refused.value.status, refused.value.type) == (403, "forbidden")
+        assert refused.value.request_id
+    with closing(kind(serving.url, elsewhere)) as memory, pytest.raises(NotFound):
+        memory.delete(added.id)
+    for key in (None, "mnemos_wrong"):
+        with closing(kind(serving.url, key)) as memory, pytest.raises(Unauthorized):
+            memory.get(added.id)
