@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from mnemos._version import __version__
 from mnemos.recall.cores import stay_on_one_core
-from mnemos.serve import console, health, mem0, problems
+from mnemos.serve import console, health, mem0, problems, rest
 from mnemos.serve.envelope import Envelope
 from mnemos.serve.mcp import http as mcp
 from mnemos.serve.server import Server
@@ -56,6 +56,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     app.state.mnemos = server
     problems.install(app)
     app.include_router(health.router)
+    app.include_router(rest.router)
     app.include_router(mem0.router)
     endpoint = mcp.install(app, server)
     console.install(app, server)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Security
+from fastapi import Depends
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
@@ -28,6 +28,6 @@ def caller(channel: str, scope: str) -> Callable[..., Awaitable[Access]]:
 
 
 ServerOf = Annotated[Server, Depends(server_of)]
-Reader = Annotated[Access, Depends(caller("rest", "read")), Security(bearer)]
-Writer = Annotated[Access, Depends(caller("rest", "write")), Security(bearer)]
-Admin = Annotated[Access, Depends(caller("rest", "admin")), Security(bearer)]
+Reader = Annotated[Access, Depends(caller("rest", "read"))]
+Writer = Annotated[Access, Depends(caller("rest", "write"))]
+Admin = Annotated[Access, Depends(caller("rest", "admin"))]

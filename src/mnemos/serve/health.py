@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Security
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
 from mnemos._version import __version__
 from mnemos.serve.access import Access
-from mnemos.serve.depends import ServerOf, caller
+from mnemos.serve.depends import ServerOf, bearer, caller
 from mnemos.serve.problems import responses
 
 router = APIRouter(tags=["health"])
@@ -56,6 +56,7 @@ async def ready(server: ServerOf) -> JSONResponse:
     operation_id="metrics",
     summary="Counters in Prometheus' text format",
     response_class=Response,
+    dependencies=[Security(bearer)],
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **responses(401, 403, 429)},
 )
 async def metrics(server: ServerOf, access: Annotated[Access, Depends(caller("rest", "metrics"))]) -> Response:

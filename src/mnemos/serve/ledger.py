@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mnemos.errors import ReadOnlyStore, StoreError
+from mnemos.store.database import translate
 
 BUSY_MS = 10_000
 
@@ -34,19 +35,21 @@ CREATE TABLE jobs (
     id TEXT NOT NULL UNIQUE,
     tenant TEXT NOT NULL,
     key TEXT,                                         -- the key that asked for it
+    channel TEXT NOT NULL,                            -- the surface
     namespaces TEXT,                                  -- what that key was bound to
     trust REAL NOT NULL,
     kind TEXT NOT NULL,
     params TEXT NOT NULL,                             -- JSON
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed')),
-    progress INTEGER NOT NULL DEFAULT 0,
-    total INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,              -- how often it was begun and not ended by a shutdown
+    progress TEXT NOT NULL,                           -- JSON
     result TEXT,                                      -- JSON
     error TEXT,                                       -- JSON of a problem
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX jobs_state ON jobs (state, num);
+CREATE INDEX jobs_tenant ON jobs (tenant, num);
 
 -- What was answered to a request with an Idempotency-Key: no bodies, only what is needed to answer it again.
 CREATE TABLE answered (
@@ -75,6 +78,7 @@ class Ledger:
         except (OSError, sqlite3.OperationalError) as error:
             raise ReadOnlyStore(f"{folder}: cannot be written ({error}); choose another folder") from None
         self._lock = threading.RLock()
+        self._file = folder / "serve.db"
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         self._migrate(folder)
@@ -93,13 +97,13 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """The connection, for statements that change nothing."""
-        with self._lock:
+        with self._lock, translate(self._file):
             yield self._connection
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """The connection inside one transaction, which is on disk at the end."""
-        with self._lock:
+        with self._lock, translate(self._file):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -114,7 +118,7 @@ class Ledger:
         try:
             with self.read() as connection:
                 connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except sqlite3.Error:
+        except StoreError:
             return False
         return True
 

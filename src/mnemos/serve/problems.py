@@ -24,11 +24,14 @@ from mnemos.errors import (
 )
 from mnemos.serve.access import Forbidden, TooMany, Unauthorized
 from mnemos.serve.desk import TooBusy
+from mnemos.serve.idempotency import DeletedSince, InHand
 
 MEDIA_TYPE = "application/problem+json"
 STATUS: tuple[tuple[type[MnemosError], int], ...] = (
     (InvalidInput, 422),
     (NotFound, 404),
+    (InHand, 409),
+    (DeletedSince, 409),
     (Unauthorized, 401),
     (Forbidden, 403),
     (TooMany, 429),
@@ -40,6 +43,13 @@ STATUS: tuple[tuple[type[MnemosError], int], ...] = (
     (ImportFailed, 422),
 )
 """The first that fits."""
+MEND_ID = "take ids from add, search or list"
+UNUSABLE = "the store cannot be used at the moment; the server's log says why"
+STORE_SAYS: tuple[tuple[type[StoreError], str], ...] = (
+    (StoreFull, "there is no room on the server's disk, and nothing was changed; free some space there and try again"),
+    (StoreBusy, "another process writes to the store at the moment; try again"),
+)
+"""What callers are told about a store's file, which they do not know."""
 WAIT = {503: "1", 429: "1"}
 """Seconds after which to come back."""
 
@@ -47,7 +57,7 @@ WAIT = {503: "1", 429: "1"}
 class FieldProblem(BaseModel):
     """What is wrong with one field."""
 
-    field: str = Field(description="The field, dotted: `body.messages[0].content`.")
+    field: str = Field(description="The field, dotted: `messages[0].content`.")
     problem: str
     mend: str = Field(description="How to put it right.")
 
@@ -93,16 +103,34 @@ def problem(
 
 
 def of_error(error: MnemosError, request_id: str | None = None) -> JSONResponse:
-    """The reply that says what the library said. What a store says about its file stays in the log."""
+    """The reply that says what the library said."""
+    found = describe(error, request_id)
+    wait = {"Retry-After": WAIT[found.status]} if found.status in WAIT else {}
+    asking = {"WWW-Authenticate": "Bearer"} if found.status == 401 else {}
+    return JSONResponse(found.model_dump(), found.status, wait | asking, MEDIA_TYPE)
+
+
+def describe(error: MnemosError, request_id: str | None = None) -> Problem:
+    """What the library said, as a problem. What a store says about its file stays in the log."""
     status = next((code for kind, code in STATUS if isinstance(error, kind)), 503)
     errors = []
     if isinstance(error, InvalidInput):
         errors = [FieldProblem(field=error.field, problem=error.problem, mend=error.mend)]
     detail = str(error)
+    if isinstance(error, NotFound):
+        # nothing of what was asked for, so that replies about unknown and foreign ids are the same to the byte
+        errors = [FieldProblem(field=error.field, problem="names nothing that is stored", mend=MEND_ID)]
+        detail = f"{error.field}: names nothing that is stored; {MEND_ID}"
     if isinstance(error, StoreError):
-        detail = "the store cannot be used at the moment; the server's log says why"
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return problem(status, _name(error), detail, request_id, errors, headers)
+        detail = next((said for kind, said in STORE_SAYS if isinstance(error, kind)), UNUSABLE)
+    return Problem(
+        type=f"urn:mnemos:{_name(error)}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        request_id=request_id,
+        errors=errors,
+    )
 
 
 def install(app: FastAPI) -> None:
@@ -123,11 +151,19 @@ def install(app: FastAPI) -> None:
         name = getattr(error, "name", HTTPStatus(error.status_code).phrase.lower().replace(" ", "-"))
         return problem(error.status_code, name, str(error.detail), _request_id(request), headers=error.headers)
 
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> JSONResponse:
+        request_id = _request_id(request)
+        headers = None if request_id is None else {"X-Request-ID": request_id}
+        return problem(
+            500, "unexpected", "something failed that should not; the log says where", request_id, (), headers
+        )
+
 
 def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
     place, *rest = error["loc"] or ("body",)
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
-    field = path.lstrip(".") if place != "body" and path else f"{place}{path}"
+    field = path.lstrip(".") or str(place)
     said = str(error["msg"])
     return FieldProblem(field=field, problem=said[:1].lower() + said[1:], mend="send what the API's schema says")
 

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from mnemos.errors import StoreError
 from mnemos.serve.access import OPEN_TENANT, Access, Forbidden, TooMany, Unauthorized
 from mnemos.serve.desk import Desk
+from mnemos.serve.idempotency import Answered
 from mnemos.serve.keys import SCOPES, Key, KeyRing
 from mnemos.serve.ledger import Ledger
 from mnemos.serve.metrics import Metrics
@@ -38,6 +39,7 @@ class Server:
         self.clock = clock
         self.ledger = Ledger(settings.folder)
         self.keys = KeyRing(self.ledger)
+        self.answered = Answered(self.ledger, self.now)
         elsewhere = {} if settings.store is None else {OPEN_TENANT: settings.store}
         self.tenants = Tenants(settings.folder / "tenants", settings.open_stores, clock, elsewhere)
         self.desk = Desk(settings.searching, settings.waiting)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from mnemos.events import Event
@@ -22,7 +21,6 @@ ATTRIBUTES = (
 COLUMNS = ", ".join(ATTRIBUTES)
 """The columns of `memories`, in the order of the table."""
 
-NO_METADATA: Mapping[str, Any] = MappingProxyType({})
 
 SELECT = """
 SELECT m.num, m.id, n.path, coalesce(m.text, l.text), m.kind, m.form, m.speaker, m.role, m.session_id, m.agent_id,
@@ -73,7 +71,7 @@ def memory_of(row: tuple[Any, ...], namespaces: dict[str, Namespace], sources: t
         last_used_at=from_micros(row[18]),
         trust=row[19],
         version=row[20],
-        metadata=json.loads(row[21]) if row[21] else NO_METADATA,
+        metadata=json.loads(row[21]) if row[21] else {},
         key=row[22],
         value=json.loads(row[23]) if row[23] else None,
         recipe=row[24],
@@ -157,7 +155,7 @@ def memory_of_event(event: Event, memory_id: str, at: int, origin: Origin) -> Me
         created_at=created,
         updated_at=created,
         trust=event.trust,
-        metadata=dict(event.metadata) if event.metadata else NO_METADATA,
+        metadata=dict(event.metadata) if event.metadata else {},
         key=event.key,
         value=event.value,
         channel=origin.channel,

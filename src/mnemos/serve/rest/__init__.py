@@ -1,0 +1,12 @@
+"""The REST API under `/v1`: every verb of the library for programs in any language."""
+
+from fastapi import APIRouter, Security
+
+from mnemos.serve.depends import bearer
+from mnemos.serve.rest import adding, asking, changing, listing
+
+router = APIRouter(dependencies=[Security(bearer)])
+for part in (adding, asking, changing, listing):
+    router.include_router(part.router)
+
+__all__ = ["router"]

@@ -1,0 +1,124 @@
+"""What callers may say: the parts that many requests share, as pydantic models.
+
+Types and names are checked here; what values mean is read by the library, whose errors name field and mend.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation
+
+from mnemos.errors import InvalidInput
+from mnemos.records import Kind
+from mnemos.serve.access import Access
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-03-02T18:40:00Z"])]
+"""ISO 8601 with a zone; the library reads it."""
+Object = Annotated[dict[str, Any], SkipValidation]
+"""A JSON object; the library reads it."""
+
+
+class Body(BaseModel):
+    """A JSON body: no other fields, no conversions."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Query(BaseModel):
+    """Query parameters: no other names."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+def _read_flag(value: object) -> object:
+    if isinstance(value, str) and value not in ("true", "false"):
+        raise ValueError("input should be true or false")
+    return value
+
+
+def _read_number(value: object) -> object:
+    if isinstance(value, str) and not value.removeprefix("-").isdecimal():
+        raise ValueError("input should be a whole number")
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_read_flag)]
+"""`true` or `false`, also as a query parameter."""
+Number = Annotated[int, BeforeValidator(_read_number)]
+"""A whole number, also as a query parameter."""
+
+
+class Scoped(BaseModel):
+    """Whose memories."""
+
+    user_id: Annotated[str | None, Field(examples=["ana"])] = None
+    """Means the namespace `["user", user_id]`."""
+    agent_id: str | None = None
+    """Alone the namespace `["agent", agent_id]`; beside a user or a namespace, only what concerns this agent."""
+    namespace: list[str] | None = None
+    """A namespace as a list of labels, instead of `user_id`."""
+
+    def scope(self, access: Access, *, explicit: bool = False) -> dict[str, Any]:
+        """The scope as the library takes it, if this caller may have it.
+
+        Raises:
+            Forbidden: the scope lies outside of what the caller's key is bound to.
+            InvalidInput: the scope cannot be read, or is missing though it must be named.
+        """
+        if explicit and self.user_id is None and self.agent_id is None and self.namespace is None:
+            raise InvalidInput("user_id", "is missing, and so are agent_id and namespace", "name whose memories")
+        return access.scope(
+            user_id=self.user_id,
+            agent_id=self.agent_id,
+            namespace=self.namespace,
+            descendants=getattr(self, "descendants", False),
+        )
+
+
+class Deep(Scoped):
+    """Whose memories, and those of namespaces below."""
+
+    descendants: Flag = False
+    """Namespaces below the given one too."""
+
+
+class Narrowed(Deep):
+    """What a search, a context or a list is narrowed to."""
+
+    kinds: Annotated[list[Kind] | None, Field(min_length=1)] = None
+    """Kinds of memory to return; by default every leaf kind, and no level."""
+    sessions: list[str] | None = None
+    """Only memories of these sessions."""
+    since: Time | None = None
+    """Only what happened at or after this time."""
+    until: Time | None = None
+    """Only what happened before this time."""
+    as_of: Time | None = None
+    """World time: only what had happened, and was true, then."""
+    known_at: Time | None = None
+    """Store time: only what the store held then, in the words that it had then."""
+    now: Time | None = None
+    """The time of asking, against which "yesterday" in a question is read; by default the server's clock."""
+    min_trust: Annotated[float | None, Field(ge=0, le=1)] = None
+    """Only what is trusted at least so far, 0 to 1."""
+
+    def where(self, access: Access) -> dict[str, Any]:
+        """The keywords by which the library is told all this."""
+        told = {name: getattr(self, name) for name in NARROWING}
+        filters = getattr(self, "filters", None)
+        return (
+            self.scope(access)
+            | {name: value for name, value in told.items() if value is not None}
+            | ({} if filters is None else {"filters": filters})
+        )
+
+
+NARROWING = ("kinds", "sessions", "since", "until", "as_of", "known_at", "now", "min_trust")
+
+
+class Filtered(Narrowed):
+    """What a search, a context or a list is narrowed to, in a JSON body."""
+
+    filters: Annotated[Object | None, Field(examples=[{"city": "Lisbon"}])] = None
+    """Conditions on attributes and metadata, as `{"stars": {"gte": 3}}`, joined by `AND`, `OR`, `NOT`."""
