@@ -64,6 +64,7 @@ class MemoryOut(BaseModel):
     session_id: str | None
     namespace: list[str]
     trust: float
+    channel: str | None = Field(description="Through what it was written: mcp, rest, console, …")
     version: int
     metadata: dict[str, Any]
     sources: list[str] = Field(description="Ids of what it was derived from.")

@@ -161,7 +161,7 @@ def read(model: type[A], given: dict[str, Any], *, fixed: bool) -> A:
         first = error.errors()[0]
     field = ".".join(map(str, first["loc"])) or "arguments"
     if first["type"] == "extra_forbidden":
-        known = ", ".join(name for name in model.model_fields if not (fixed and name in SCOPE))
+        known = ", ".join(schema(model, fixed=fixed)["properties"])
         raise InvalidInput(field, "is not an argument of this tool", f"use {known}")
     if first["type"] == "missing":
         raise InvalidInput(field, "is missing", f"give it: {model.model_fields[field].description}")
