@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from fastapi import Path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation
 
 from mnemos.errors import InvalidInput
@@ -17,6 +18,8 @@ Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=
 """ISO 8601 with a zone; the library reads it."""
 Object = Annotated[dict[str, Any], SkipValidation]
 """A JSON object; the library reads it."""
+
+Id = Annotated[str, Path(description="The id, as add, search and list return it.", max_length=200)]
 
 
 class Body(BaseModel):
@@ -84,10 +87,8 @@ class Deep(Scoped):
 
 
 class Narrowed(Deep):
-    """What a search, a context or a list is narrowed to."""
+    """What is asked for is narrowed to."""
 
-    kinds: Annotated[list[Kind] | None, Field(min_length=1)] = None
-    """Kinds of memory to return; by default every leaf kind, and no level."""
     sessions: list[str] | None = None
     """Only memories of these sessions."""
     since: Time | None = None
@@ -105,20 +106,22 @@ class Narrowed(Deep):
 
     def where(self, access: Access) -> dict[str, Any]:
         """The keywords by which the library is told all this."""
-        told = {name: getattr(self, name) for name in NARROWING}
-        filters = getattr(self, "filters", None)
-        return (
-            self.scope(access)
-            | {name: value for name, value in told.items() if value is not None}
-            | ({} if filters is None else {"filters": filters})
-        )
+        told = {name: getattr(self, name, None) for name in NARROWING}
+        return self.scope(access) | {name: value for name, value in told.items() if value is not None}
 
 
-NARROWING = ("kinds", "sessions", "since", "until", "as_of", "known_at", "now", "min_trust")
+NARROWING = ("kinds", "sessions", "since", "until", "as_of", "known_at", "now", "min_trust", "filters")
 
 
-class Filtered(Narrowed):
-    """What a search, a context or a list is narrowed to, in a JSON body."""
+class Chosen(Narrowed):
+    """What a search, a context or a list is narrowed to."""
+
+    kinds: Annotated[list[Kind] | None, Field(min_length=1)] = None
+    """Kinds of memory to return; by default every leaf kind, and no level."""
+
+
+class Filtered(Chosen):
+    """The same in a JSON body, with conditions."""
 
     filters: Annotated[Object | None, Field(examples=[{"city": "Lisbon"}])] = None
     """Conditions on attributes and metadata, as `{"stars": {"gte": 3}}`, joined by `AND`, `OR`, `NOT`."""

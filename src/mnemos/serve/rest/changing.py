@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import Field
 
 from mnemos.errors import NotFound
 from mnemos.records import Deletion, Memory
 from mnemos.serve.access import Access
 from mnemos.serve.depends import Reader, Writer
-from mnemos.serve.rest.bodies import Body, Object, Time
+from mnemos.serve.rest.bodies import Body, Id, Object, Time
 from mnemos.serve.rest.once import DELETION, MEMORY, Onced
 from mnemos.serve.rest.replies import BY_ID, READING, WRITING, DeletionReply, History, Links, MemoryReply
 from mnemos.serve.rest.route import StrictRoute
 from mnemos.system import Mnemos
 
 router = APIRouter(route_class=StrictRoute, tags=["memories"])
-Id = Annotated[str, Path(description="The id, as add, search and list return it.", max_length=200)]
 
 
 class MemoryChange(Body):

@@ -11,7 +11,7 @@ from pydantic import Field, Json
 
 from mnemos.records import Deletion
 from mnemos.serve.depends import Admin, Reader
-from mnemos.serve.rest.bodies import Deep, Narrowed, Number, Object, Query
+from mnemos.serve.rest.bodies import Chosen, Deep, Number, Object, Query
 from mnemos.serve.rest.once import DELETION, Onced
 from mnemos.serve.rest.replies import READING, WRITING, DeletionReply, MemoryPage, Namespaces, StatsReply
 from mnemos.serve.rest.route import StrictRoute
@@ -21,7 +21,7 @@ from mnemos.system import Mnemos
 router = APIRouter(route_class=StrictRoute, tags=["memories"])
 
 
-class ListQuery(Narrowed, Query):
+class ListQuery(Chosen, Query):
     """What a list is narrowed to, and which page of it is wanted."""
 
     filters: Annotated[Json[Object] | None, Field(examples=['{"city": "Lisbon"}'])] = None

@@ -7,9 +7,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema
 
+from mnemos.entities.graph import Graph, Node
+from mnemos.levels.answers import Profile, Timeline
 from mnemos.records import Change, Context, Deletion, Hit, Link, Memory, Namespace
 from mnemos.serve.problems import responses
 from mnemos.store.reading import Stats
+from mnemos.verbs.gating import Kept
 
 CONFIG = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=True)
 READING = responses(401, 403, 406, 422, 429, 503)
@@ -39,6 +42,10 @@ MemoryReply = Annotated[Memory, _Told()]
 ContextReply = Annotated[Context, _Told()]
 DeletionReply = Annotated[Deletion, _Told()]
 StatsReply = Annotated[Stats, _Told()]
+KeptReply = Annotated[Kept, _Told()]
+ProfileReply = Annotated[Profile, _Told()]
+TimelineReply = Annotated[Timeline, _Told()]
+GraphReply = Annotated[Graph, _Told()]
 
 
 class Memories(Reply):
@@ -65,6 +72,35 @@ class MemoryPage(Reply):
     """How many match in all."""
     next_cursor: str | None
     """Where to go on: give it as `cursor`. null at the end."""
+
+
+class Facts(Reply):
+    """Facts in the order in which they became true."""
+
+    memories: list[Memory]
+    total: int
+    """How many there are in all."""
+    more: int
+    """How many come after these."""
+
+
+class Entities(Reply):
+    """People, animals, places and things, those most often mentioned first."""
+
+    entities: list[Node]
+
+
+class Taught(Reply):
+    """What feedback has taught."""
+
+    factors: dict[str, float]
+    """How much more or less each signal weighs in this namespace; those that are not named weigh as ever."""
+
+
+class Reset(Reply):
+    """Whether there was something to forget."""
+
+    reset: bool
 
 
 class History(Reply):
