@@ -31,6 +31,7 @@ from mnemos.recall.look import Asked, select
 from mnemos.records import LEVELS, Change, Context, Deletion, Hit, Link, Memory, Namespace, Page
 from mnemos.store.deriving import Derivation
 from mnemos.store.reading import Stats
+from mnemos.store.spool import Spool
 from mnemos.times import TimeLike, Zone, from_micros, read_optional_time, read_zone, to_micros
 from mnemos.verbs.costs import CostVerbs
 from mnemos.verbs.forgetting import ForgetVerbs
@@ -237,10 +238,11 @@ class Mnemos(ItemVerbs, LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs,
         namespace: Sequence[str] | None = None,
         descendants: bool = False,
     ) -> Deletion:
-        """Delete every memory of a scope, which must be named."""
+        """Delete every memory of a scope, which must be named, and what still waits to be written there."""
         scope = read_scope(user_id, agent_id, namespace, descendants=read_flag(descendants, "descendants"))
         if not scope.explicit:
             raise InvalidInput("user_id", "is missing, and so are agent_id and namespace", "name what to delete")
+        Spool(self._store.db.file).clear(scope)
         return self._store.erase_scope(self._store.namespaces_of(scope), scope.agent_id, self._now())
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────

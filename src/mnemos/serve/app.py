@@ -14,6 +14,7 @@ from mnemos.recall.cores import stay_on_one_core
 from mnemos.serve import console, health, mem0, problems, rest
 from mnemos.serve.envelope import Envelope
 from mnemos.serve.mcp import http as mcp
+from mnemos.serve.proxy import routes as proxy
 from mnemos.serve.server import Server
 from mnemos.serve.settings import Settings
 from mnemos.times import utc_now
@@ -39,7 +40,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         stay_on_one_core()
         server.worker.start()
         try:
-            async with endpoint.running():
+            async with endpoint.running(), forwarding.running():
                 yield
         finally:
             server.close()
@@ -60,6 +61,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     app.include_router(mem0.router)
     endpoint = mcp.install(app, server)
     console.install(app, server)
+    forwarding = proxy.install(app, server)
     app.add_middleware(Envelope, metrics=server.metrics, limit=_limit(settings))
     return app
 
@@ -68,7 +70,9 @@ def _limit(settings: Settings) -> Callable[[Scope], int]:
     """How long the body of a request may be."""
 
     def most(scope: Scope) -> int:
-        return settings.upload_bytes if scope["path"] in UPLOADS else settings.body_bytes
+        if scope["path"] in UPLOADS:
+            return settings.upload_bytes
+        return settings.chat_bytes if scope["path"] == proxy.CHAT else settings.body_bytes
 
     return most
 

@@ -60,6 +60,14 @@ CREATE TABLE answered (
     at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX answered_at ON answered (at);
+
+-- The conversations that went through the proxy, by a digest of how they begin.
+CREATE TABLE conversations (
+    name BLOB PRIMARY KEY,
+    began INTEGER NOT NULL,
+    heard INTEGER NOT NULL                            -- last
+) STRICT, WITHOUT ROWID;
+CREATE INDEX conversations_heard ON conversations (heard);
 """
 MIGRATIONS = (TABLES,)
 """In order; a released one is never edited."""

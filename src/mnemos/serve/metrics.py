@@ -25,6 +25,14 @@ class Metrics:
         self.failures = Counter(
             "mnemos_maintenance_failures", "Passes of maintenance that failed.", registry=self.registry
         )
+        self.proxied = Counter(
+            "mnemos_proxy",
+            "Exchanges of the proxy by what became of recall (used, none, failed) and of learning (learned, spooled, "
+            "replayed, lost).",
+            ("step", "outcome"),
+            registry=self.registry,
+        )
+        self.spooled = Gauge("mnemos_proxy_spool_bytes", "Exchanges that wait for their store.", registry=self.registry)
 
     def render(self) -> bytes:
         """All of them in Prometheus' text format."""

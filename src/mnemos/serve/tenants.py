@@ -51,16 +51,21 @@ class Tenants:
         try:
             with held.opening:
                 if held.memory is None:
-                    held.memory = Mnemos(self._file(tenant), clock=self._clock)
+                    held.memory = Mnemos(self.file(tenant), clock=self._clock)
             yield held.memory
         finally:
             self._release(held)
 
-    def _file(self, tenant: str) -> Path:
+    def file(self, tenant: str) -> Path:
+        """Where the store of a tenant is, or will be."""
         if tenant in self._elsewhere:
             return self._elsewhere[tenant]
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return self._folder / f"{tenant}.db"
+
+    def apart(self, tenant: str) -> Mnemos:
+        """The store of a tenant, opened once more: a long transaction there keeps no reader waiting. Close it."""
+        return Mnemos(self.file(read_tenant(tenant)), clock=self._clock)
 
     def _take(self, tenant: str) -> _Held:
         with self._lock:

@@ -1,0 +1,1 @@
+"""The OpenAI-compatible proxy: requests get what memory knows, and what was said is learnt afterwards."""
