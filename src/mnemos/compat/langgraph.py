@@ -28,9 +28,10 @@ from langgraph.store.base import (
     validate_op_namespace,
 )
 
+from mnemos.arguments import read_count
 from mnemos.compat.langgraph_filters import as_mapping, read_filter
 from mnemos.compat.langgraph_index import WHOLE, Embed, EmbedInLoop, VectorIndex, read_fields, read_paths, texts_of
-from mnemos.compat.langgraph_ttl import Sweeper
+from mnemos.compat.langgraph_ttl import Sweeper, read_ttl
 from mnemos.errors import InvalidInput
 from mnemos.namespaces import read_namespace
 from mnemos.origin import current_origin, writing_as
@@ -153,13 +154,16 @@ class MnemosStore(BaseStore):
         for op in asked:
             validate_op_namespace(op)
         results: list[Result] = [self._read(op, embed) for op in asked]
-        puts = {(_namespace(op.namespace), op.key): op for op in asked if isinstance(op, PutOp)}
+        written = [op for op in asked if isinstance(op, PutOp) and (op.namespace or op.value is not None)]
+        puts = {(_namespace(op.namespace), op.key): op for op in written}
         if puts:
             self._write(puts, embed)
         return results
 
     def _read(self, op: Op, embed: Embed | None) -> Result:
         if isinstance(op, GetOp):
+            if not op.namespace:
+                return None
             namespace = _namespace(op.namespace)
             found = self.memory.get_item(op.key, namespace=namespace, refresh=op.refresh_ttl)
             return None if found is None else Item(**_shape(found))
@@ -191,23 +195,27 @@ class MnemosStore(BaseStore):
         return [SearchItem(**_shape(memory), score=score) for memory, score in found]
 
     def _namespaces(self, op: ListNamespacesOp) -> list[tuple[str, ...]]:
+        limit, offset = read_count(op.limit, "limit", 0), read_count(op.offset, "offset", 0)
         conditions = op.match_conditions or ()
         found = [path for path in self.memory.item_namespaces() if all(_matches(path, one) for one in conditions)]
         if op.max_depth is not None:
-            found = list({path[: op.max_depth] for path in found})
-        return sorted(found)[op.offset : op.offset + op.limit]
+            depth = read_count(op.max_depth, "max_depth", 1)
+            found = list({path[:depth] for path in found})
+        return sorted(found)[offset : offset + limit]
 
     def _write(self, puts: Mapping[tuple[Namespace, str], PutOp], embed: Embed | None) -> None:
         items = [self._item(namespace, op) for (namespace, _), op in puts.items() if op.value is not None]
+        vectors: Mapping[str, bytes] = {}
+        if self._vectors is not None and embed is not None:
+            vectors = self._vectors.read((text for item in items for text in item["texts"]), embed)
         with writing_as("langgraph", current_origin().writer), self.memory.transaction():
             for (namespace, key), op in puts.items():
                 gone = op.value is None and self.memory.get_item(key, namespace=namespace, refresh=False)
                 if gone:
                     self.memory.delete(gone.id)
-            self.memory.put_many(items)
-        if self._vectors is not None and embed is not None:
-            for namespace in dict.fromkeys(item["namespace"] for item in items):
-                self._vectors.catch_up(namespace, embed)
+            written = self.memory.put_many(items)
+            if self._vectors is not None:
+                self._vectors.keep([memory.id for memory in written], vectors)
 
     def _item(self, namespace: Namespace, op: PutOp) -> dict[str, Any]:
         value = op.value
@@ -219,7 +227,7 @@ class MnemosStore(BaseStore):
             "key": op.key,
             "value": plain,
             "texts": self._texts(plain, op.index),
-            "ttl": None if op.ttl is None else op.ttl * 60,
+            "ttl": read_ttl(op.ttl),
         }
 
     def _texts(self, value: Mapping[str, Any], index: object) -> Sequence[str] | None:

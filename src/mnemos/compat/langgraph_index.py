@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import wait
 from typing import Any, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
@@ -11,14 +12,14 @@ from langgraph.store.base import Embeddings, ensure_embeddings, get_text_at_path
 from numpy.typing import NDArray
 
 from mnemos.errors import EmbedderError, InvalidInput
-from mnemos.store.item_vectors import ItemVectors, Unread
+from mnemos.store.item_vectors import ItemVectors
 from mnemos.system import Mnemos
 
 Distance = Literal["cosine", "l2", "inner_product"]
 WHOLE = ("$",)
 """The field that is the whole value, as JSON."""
 BATCH = 256
-"""Items whose texts are given to an embedder at once."""
+"""Texts that are given to an embedder at once, and items that are looked at for them."""
 BLOCK = 4096
 """Vectors that are compared at once."""
 DIGITS = 9
@@ -55,7 +56,11 @@ class EmbedInLoop:
         return self._wait(self._embeddings.aembed_query(text))
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        answer = asyncio.run_coroutine_threadsafe(work, self._loop)
+        while not wait([answer], timeout=1).done:
+            if self._loop.is_closed():
+                raise EmbedderError("index.embed was not heard: its event loop was closed; await what was begun in it")
+        return answer.result()
 
 
 def read_fields(config: Mapping[str, Any] | None) -> tuple[str, ...] | None:
@@ -102,12 +107,25 @@ class VectorIndex:
         self._distance = distance
         self._kept: ItemVectors = memory.item_vectors(f"{_name(embed)}:{dims}", dims)
 
+    def read(self, texts: Iterable[str], embed: Embed) -> dict[str, bytes]:
+        """The vector of each text, as float32 bytes."""
+        wanted, found = list(dict.fromkeys(texts)), dict[str, bytes]()
+        for start in range(0, len(wanted), BATCH):
+            part = wanted[start : start + BATCH]
+            rows = self._matrix(embed.embed_documents(part), len(part))
+            found.update(zip(part, (row.tobytes() for row in rows), strict=True))
+        return found
+
+    def keep(self, ids: Sequence[str], vectors: Mapping[str, bytes]) -> None:
+        """Keep vectors with the items just written; one whose words were masked since is embedded before a question."""
+        known = [item for item in self._kept.written(ids) if vectors.keys() >= set(item.texts)]
+        self._kept.keep((item, [vectors[text] for text in item.texts]) for item in known)
+
     def catch_up(self, below: Sequence[str], embed: Embed) -> None:
         """Embed the items of a place that have no vectors, or none of what they say now."""
         while found := self._kept.missing(below, BATCH):
-            texts = [text for item in found for text in item.texts]
-            rows = self._matrix(embed.embed_documents(texts), len(texts))
-            self._kept.keep(_shared_out(found, rows))
+            vectors = self.read((text for item in found for text in item.texts), embed)
+            self._kept.keep((item, [vectors[text] for text in item.texts]) for item in found)
 
     def scores(self, question: str, below: Sequence[str], embed: Embed) -> dict[str, float]:
         """How near the nearest text of each item of a place is to a question, by the item's id; higher is nearer."""
@@ -144,13 +162,6 @@ class VectorIndex:
                 f"give vectors of index.dims = {self._dims}, without NaN or infinity"
             )
         return matrix
-
-
-def _shared_out(items: Sequence[Unread], rows: NDArray[np.float32]) -> Iterator[tuple[Unread, list[bytes]]]:
-    done = 0
-    for item in items:
-        yield item, [row.tobytes() for row in rows[done : done + len(item.texts)]]
-        done += len(item.texts)
 
 
 def _name(embed: object) -> str:

@@ -1,4 +1,4 @@
-"""A thread that deletes what has expired, started and stopped as LangGraph's stores start and stop theirs."""
+"""LangGraph's times to live, in minutes, and a thread that deletes what has expired."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 
-from mnemos.errors import MnemosError
+from mnemos.errors import InvalidInput, MnemosError
 
 log = logging.getLogger(__name__)
+
+
+def read_ttl(minutes: object) -> float | None:
+    """A put's time to live, in seconds; None where it does not expire."""
+    if minutes is None:
+        return None
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes < 1e8:
+        raise InvalidInput("ttl", f"{str(minutes)[:40]!r} is not a length of time", "give minutes above 0, or None")
+    return minutes * 60
 
 
 class Sweeper:
@@ -20,20 +29,23 @@ class Sweeper:
         self._sweep = sweep
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._ended: Future[None] = Future()
         self._lock = threading.Lock()
 
     def start(self, minutes: float) -> Future[None]:
         """Begin, unless it runs already. Cancelling the future stops it; it is done when the thread has ended."""
-        future: Future[None] = Future()
-        future.add_done_callback(lambda ended: self._stop.set() if ended.cancelled() else None)
         with self._lock:
+            if self._thread is not None and self._stop.is_set():
+                self._thread.join()
             if self._thread is None or not self._thread.is_alive():
                 self._stop.clear()
+                self._ended = Future()
+                self._ended.add_done_callback(lambda ended: self._stop.set() if ended.cancelled() else None)
                 self._thread = threading.Thread(
-                    target=self._loop, args=(minutes * 60, future), name="mnemos-langgraph-ttl", daemon=True
+                    target=self._loop, args=(minutes * 60, self._ended), name="mnemos-langgraph-ttl", daemon=True
                 )
                 self._thread.start()
-        return future
+            return self._ended
 
     def stop(self, timeout: float | None = None) -> bool:
         """End it; False where it has not ended within `timeout` seconds."""

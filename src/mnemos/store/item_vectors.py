@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mnemos.store.database import Database
 from mnemos.store.items import Place
@@ -39,14 +39,11 @@ class ItemVectors:
     def missing(self, below: Sequence[str], limit: int) -> list[Unread]:
         """Some items that have texts and no vectors of them as they are now."""
         condition, values = self._place(below).sql()
-        query = (
-            f"SELECT m.num, m.said, l.body FROM memories m JOIN log l ON l.seq = m.said WHERE {condition} "
-            "AND l.text <> '' AND NOT EXISTS "
-            "(SELECT 1 FROM item_vectors v WHERE v.memory = m.num AND v.embedder = ? AND v.said = m.said) LIMIT ?"
-        )
-        with self._db.read() as connection:
-            rows = connection.execute(query, [*values, self._embedder, limit])
-            return [Unread(num, said, tuple(json.loads(body)["texts"])) for num, said, body in rows]
+        return self._unread(condition, values, limit)
+
+    def written(self, ids: Sequence[str]) -> list[Unread]:
+        """Those of some items that have texts and no vectors of them as they are now."""
+        return self._unread("m.id IN (SELECT value FROM json_each(?))", [json.dumps(list(ids))], len(ids))
 
     def keep(self, read: Iterable[tuple[Unread, Sequence[bytes]]]) -> None:
         """Keep the vectors of items that still say what was embedded, in the place of all of what they said before."""
@@ -71,6 +68,16 @@ class ItemVectors:
         )
         with self._db.read() as connection:
             return [Embedded(*row) for row in connection.execute(query, [*values, self._embedder])]
+
+    def _unread(self, condition: str, values: list[Any], limit: int) -> list[Unread]:
+        query = (
+            f"SELECT m.num, m.said, l.body FROM memories m JOIN log l ON l.seq = m.said WHERE {condition} "
+            "AND l.text <> '' AND NOT EXISTS "
+            "(SELECT 1 FROM item_vectors v WHERE v.memory = m.num AND v.embedder = ? AND v.said = m.said) LIMIT ?"
+        )
+        with self._db.read() as connection:
+            rows = connection.execute(query, [*values, self._embedder, limit])
+            return [Unread(num, said, tuple(json.loads(body)["texts"])) for num, said, body in rows]
 
 
 def _said(connection: sqlite3.Connection, num: int) -> int | None:
