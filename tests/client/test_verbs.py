@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -40,7 +40,7 @@ def test_what_is_added_is_found_shown_changed_and_deleted(memory: Any, serving: 
     assert memory.search("Where does Ana live?", user_id="ana", offset=1).offset == 1
     assert memory.search("Lisbon", user_id="ana", filters={"joy": {"gt": 0.4}})[0].memory.id == added[1].id
 
-    context = memory.context("Where does Ana live?", user_id="ana", budget=200)
+    context = memory.context("Who lives in Lisbon, near the river?", user_id="ana", budget=200)
     assert context
     assert "Lisbon" in str(context)
     assert context.items[0].memory_ids == (added[0].id,)
@@ -56,7 +56,8 @@ def test_what_is_added_is_found_shown_changed_and_deleted(memory: Any, serving: 
     assert memory.links(added[0].id) == []
 
     gone = memory.delete(added[0].id)
-    assert gone == Deletion((added[0].id,))
+    assert isinstance(gone, Deletion)
+    assert (gone.ids[0], gone.purge) == (added[0].id, "done")
     assert memory.get(added[0].id) is None
     with pytest.raises(NotFound, match=added[0].id):
         memory.delete(added[0].id)
@@ -81,8 +82,67 @@ def test_lists_go_on_where_a_page_ended(memory: Any, serving: Serving) -> None:
         memory.delete_all()
 
 
-def test_a_server_tells_how_it_is(memory: Any) -> None:
+def test_what_was_derived_is_told(memory: Any, serving: Serving) -> None:
+    told = "My sister Rita lives in Porto."
+    (said,) = memory.add(told, user_id="ana", name="Ana", role="user", happened_at=MARCH)
+    memory.add("Rita moved to Braga.", user_id="ana", name="Ana", role="user", happened_at=MARCH + timedelta(days=9))
+    with serving.server.tenants.use("default") as store:
+        store.maintain()
+        facts = store.facts(user_id="ana")
+        assert len(facts) > 1
+        assert list(memory.facts(user_id="ana")) == list(facts)
+        page = memory.facts("Rita", "lives in", user_id="ana", closed=False, limit=1)
+        assert list(page) == list(store.facts("Rita", "lives in", user_id="ana", closed=False, limit=1))
+        assert memory.facts(user_id="ana", limit=1).more == len(facts) - 1
+        at = MARCH + timedelta(days=20)
+        assert memory.profile("Rita", user_id="ana", as_of=at) == store.profile("Rita", user_id="ana", as_of=at)
+        assert memory.profile("Rita", user_id="ana")
+        assert not memory.profile("Rita", user_id="bob")
+        assert memory.timeline(user_id="ana", since=MARCH) == store.timeline(user_id="ana", since=MARCH)
+        assert memory.graph("Rita", depth=2, user_id="ana") == store.graph("Rita", depth=2, user_id="ana")
+        assert memory.graph("Rita", user_id="ana").nodes
+        assert memory.entities(user_id="ana") == store.entities(user_id="ana")
+        assert memory.derived(said.id) == store.derived(said.id)
+        assert memory.derived(said.id)
+
+
+def test_decisions_are_shown_made_and_undone(memory: Any, serving: Serving) -> None:
+    (said,) = memory.add("I am allergic to walnuts.", user_id="ana")
+    assert memory.why_kept(said.id).indexed
+    assert memory.pin(said.id).pinned
+    assert memory.unpin(said.id).pinned is False
+    assert memory.admit(said.id).id == said.id
+    assert memory.why_kept(said.id).why == "admitted"
+    assert memory.why_kept(said.id).reason
+    (decision, *_) = [one.decision for one in memory.history(said.id) if one.op == "admit"]
+    assert memory.undo(decision).id == said.id
+    with pytest.raises(NotFound):
+        memory.undo(said.id[:-1] + "x")
+    assert memory.expire(said.id, datetime.now(UTC) + timedelta(days=1)).expired_at is None
+    assert memory.expire(said.id, None).id == said.id
+
+
+def test_feedback_teaches(memory: Any) -> None:
+    texts = ["I am allergic to walnuts.", "The walnut table is in the hall.", "Walnuts are on sale."]
+    one, two, _ = memory.add(texts, user_id="ana")
+    taught = memory.feedback("Which nuts are dangerous?", used=[one.id], not_used=(two.id,), user_id="ana")
+    assert taught
+    assert all(0.5 <= factor <= 2 for factor in taught.values())
+    assert memory.reset_feedback(user_id="ana") is True
+    assert memory.reset_feedback(user_id="ana") is False
+    with pytest.raises(NotFound):
+        memory.feedback("nuts", used=[one.id], user_id="bob")
+
+
+def test_a_server_tells_how_it_is_and_what_it_holds(memory: Any, serving: Serving) -> None:
     assert memory.health().status == "ok"
+    assert memory.ready().ready
+    memory.add(["a", "b"], user_id="ana", kind="note")
+    memory.add("c", namespace=["org", "x"])
+    assert memory.namespaces() == [("user", "ana"), ("org", "x")]
+    stats = memory.stats(user_id="ana")
+    assert (stats.memories, stats.kinds) == (2, {"note": 2})
+    assert memory.stats(namespace=("org",), descendants=True).memories == 1
 
 
 def test_refusals_are_the_librarys(memory: Any) -> None:

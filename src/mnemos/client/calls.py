@@ -50,10 +50,10 @@ class Call(Generic[T]):
     def parameters(self) -> tuple[tuple[str, str], ...]:
         """The query as pairs of text."""
         return tuple(
-            (name, _plain(part))
+            (name, _plain(one))
             for name, value in self.query.items()
             if value is not None
-            for part in (value if isinstance(value, list | tuple | set | frozenset) else (value,))
+            for one in (value if isinstance(value, list | tuple | set | frozenset) else (value,))
         )
 
     def content(self) -> bytes | None:
@@ -120,8 +120,8 @@ def write(method: str, path: str, decode: Callable[[Any], T], **settings: Any) -
     return Call(method, path, decode, key=uuid4().hex, **settings)
 
 
-def place(id: str, part: str = "", field: str = "id") -> str:
-    """The path of a memory, or of a part of it.
+def part(id: str, field: str = "id") -> str:
+    """An id as part of a path.
 
     Raises:
         NotFound: nothing can have such an id.
@@ -129,7 +129,7 @@ def place(id: str, part: str = "", field: str = "id") -> str:
     found = read_id(id, field)
     if not _ID.fullmatch(found):
         raise NotFound(field, found)
-    return f"/v1/memories/{found}{part}"
+    return found
 
 
 def given(**values: Any) -> dict[str, Any]:

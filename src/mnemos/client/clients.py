@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from mnemos.client.decisions import DecisionVerbs
 from mnemos.client.drivers import AsyncDriver, Driver
+from mnemos.client.knowledge import KnowledgeVerbs
 from mnemos.client.memories import MemoryVerbs
 from mnemos.client.recall import RecallVerbs
 from mnemos.client.status import StatusVerbs
 
 
-class Verbs(MemoryVerbs, RecallVerbs, StatusVerbs):
+class Verbs(MemoryVerbs, RecallVerbs, KnowledgeVerbs, DecisionVerbs, StatusVerbs):
     """The verbs of both clients."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 from mnemos.arguments import Where
-from mnemos.client.calls import Call, Plan, given, json_text, place, read, write
+from mnemos.client.calls import Call, Plan, given, json_text, part, read, write
 from mnemos.client.decoding import listed, named, record
 from mnemos.client.verbs import Slices, Verb, Walk
 from mnemos.errors import NotFound
@@ -60,7 +60,7 @@ class MemoryVerbs:
     def get(self, id: str) -> Plan[Memory | None]:
         """The memory of an id; None where this key knows of none."""
         try:
-            found = yield read("GET", place(id), record(Memory), about=id)
+            found = yield read("GET", f"/v1/memories/{part(id)}", record(Memory), about=id)
         except NotFound:
             return None
         return found  # type: ignore[no-any-return]  # what the call decodes
@@ -104,7 +104,7 @@ class MemoryVerbs:
             "trust": trust,
         }
         body = {field: value for field, value in changes.items() if value is not UNSET}
-        return write("PATCH", place(id), record(Memory), body=body, about=id)
+        return write("PATCH", f"/v1/memories/{part(id)}", record(Memory), body=body, about=id)
 
     @Verb
     def delete(self, id: str) -> Call[Deletion]:
@@ -113,7 +113,7 @@ class MemoryVerbs:
         Raises:
             NotFound: the id is unknown to this key.
         """
-        return write("DELETE", place(id), record(Deletion), about=id)
+        return write("DELETE", f"/v1/memories/{part(id)}", record(Deletion), about=id)
 
     @Verb
     def delete_all(
@@ -131,12 +131,12 @@ class MemoryVerbs:
     @Verb
     def history(self, id: str) -> Call[builtins.list[Change]]:
         """Every change of a memory, oldest first; after a deletion, without words."""
-        return read("GET", place(id, "/history"), listed(Change, "changes"), about=id)
+        return read("GET", f"/v1/memories/{part(id)}/history", listed(Change, "changes"), about=id)
 
     @Verb
     def links(self, id: str) -> Call[builtins.list[Link]]:
         """The typed edges that begin or end at a memory, and at another that this key may see."""
-        return read("GET", place(id, "/links"), listed(Link, "links"), about=id)
+        return read("GET", f"/v1/memories/{part(id)}/links", listed(Link, "links"), about=id)
 
 
 def _list(limit: int, after: str | None, where: Mapping[str, Any]) -> Call[Page[Memory]]:
