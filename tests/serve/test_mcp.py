@@ -67,9 +67,6 @@ def test_clients_of_the_protocol_with_a_handshake_are_served_too(tmp_path: Path)
     with serve(tmp_path / "data") as serving, asking(http(serving.url, mode="legacy")) as client:
         is_true_of_the_tools(client)
         assert client.ask("get_memory", id=client.add(RITA))["memory"]["text"] == RITA
-    with asking(stdio(tmp_path / "memories.db", mode="legacy")) as client:
-        is_true_of_the_tools(client)
-        assert client.ask("get_memory", id=client.add(RITA))["memory"]["text"] == RITA
 
 
 def test_a_memory_is_added_found_changed_and_deleted(mcp: Asking, user: str) -> None:
