@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from typing import Any, Literal, Unpack
 
 from mnemos.aio import in_thread
@@ -25,6 +25,7 @@ from mnemos.io.jsonl import Progress
 from mnemos.keeping import Keeper
 from mnemos.namespaces import read_label, read_scope
 from mnemos.origin import current_origin, writing_as
+from mnemos.recall.beside import unsaid
 from mnemos.recall.compose import compose
 from mnemos.recall.engine import threshold
 from mnemos.recall.look import Asked, select
@@ -262,15 +263,21 @@ class Mnemos(ItemVerbs, LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs,
         limit, offset = read_count(limit, "limit", 1), read_count(offset, "offset", 0)
         return self._searcher.search(Asked(text, now), request, limit, offset)
 
-    def context(self, query: str, *, budget: int = 1000, **where: Unpack[Where]) -> Context:
+    def context(
+        self, query: str, *, budget: int = 1000, beside: Collection[str] = (), **where: Unpack[Where]
+    ) -> Context:
         """A block for a prompt, of at most `budget` tokens: dated, cited, in reading order.
 
         Empty, and false, where nothing is known about the question. Counts as a use of the memories that it shows.
+        `beside` are texts that the prompt holds already; memories that say just those are left out.
         """
+        if isinstance(beside, str) or not isinstance(beside, Collection):
+            raise InvalidInput("beside", f"is a {type(beside).__name__}", "give the texts as a list or a set")
         budget = read_count(budget, "budget", 1, 10_000_000)
         text, request = read_query_text(query), read_request(where, self._zone)
         asked = Asked(text, self._moment(request.now))
         hits = self._searcher.gather(asked, request, CONTEXT_CANDIDATES, threshold())
+        hits = unsaid(hits, beside, threshold()) if beside else hits
         count = self._count_tokens or StaticEmbedder.bundled().count
         context = compose(query, hits, budget=budget, count_tokens=count)
         self._uses.update({memory_id: 1 for item in context.items for memory_id in item.memory_ids})

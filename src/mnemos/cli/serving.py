@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DEFAULT_DATA = "mnemos-data"
 DATA_VARIABLE = "MNEMOS_DATA"
+UPSTREAM_KEY = "MNEMOS_UPSTREAM_KEY"
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
 
 
@@ -45,19 +46,34 @@ def data_option(function: Any) -> Any:
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.option("--allow-host", "hosts", multiple=True, metavar="NAME", help="Another name of this server, without keys.")
 @click.option("--upstream", envvar="MNEMOS_UPSTREAM", metavar="URL", help="Forward chat completions there.")
+@click.option(
+    "--upstream-key-env", default=UPSTREAM_KEY, show_default=True, metavar="NAME", help="Variable with the key for it."
+)
 @click.option("--context-budget", default=1000, show_default=True, help="Tokens of memories in a forwarded prompt.")
 @click.option("--rate", default=600, show_default=True, help="Requests that a key may make in ten seconds.")
 @click.option("--drain", default=30.0, show_default=True, help="Seconds to finish what is in hand when stopped.")
-def serve(data: Path, hosts: tuple[str, ...], **told: Any) -> None:
+def serve(data: Path, hosts: tuple[str, ...], upstream_key_env: str, **told: Any) -> None:
     """Serve memories over HTTP: REST, proxy, MCP, console.
 
     Everything is in one folder. On the loopback it runs open until the first key is made; on any other address it
-    needs a key. The key for --upstream is read from $MNEMOS_UPSTREAM_KEY.
+    needs a key. The key for --upstream is never an argument, which others on this machine could read.
     """
     needs_extra()
     from mnemos.serve.settings import Settings
 
-    run_server(Settings(folder=data, hosts=hosts, upstream_key=os.environ.get("MNEMOS_UPSTREAM_KEY"), **told))
+    run_server(Settings(folder=data, hosts=hosts, upstream_key=read_secret(upstream_key_env), **told))
+
+
+def read_secret(name: str) -> str | None:
+    """What a variable of the environment holds; None where it is the usual one and not set.
+
+    Raises:
+        InvalidInput: a variable was named that is not set.
+    """
+    value = os.environ.get(name)
+    if not value and name != UPSTREAM_KEY:
+        raise InvalidInput("upstream-key-env", f"names ${name}, which is not set", f"set it: export {name}=…")
+    return value or None
 
 
 def run_server(settings: Settings) -> None:

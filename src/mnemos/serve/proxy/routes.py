@@ -110,7 +110,11 @@ class Proxy:
 
         def look(memory: Mnemos) -> Context:
             return memory.context(
-                chat.question, budget=wishes.budget, namespace=scope.namespace, agent_id=scope.agent_id
+                chat.question,
+                budget=wishes.budget,
+                beside=chat.told(),
+                namespace=scope.namespace,
+                agent_id=scope.agent_id,
             )
 
         try:
