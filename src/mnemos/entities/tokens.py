@@ -10,11 +10,14 @@ from mnemos.entities.wordlists import INITIAL_TITLES
 from mnemos.recall.words import fold
 
 _NO_PROSE = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|www\.\S+|\S+@\S+|^\s*#+ .*$|^\s*\|.*$|[\w.-]*[/\\][\w./\\-]{3,}|"
-    r"^\s*(?:[-*•+]|\d+[.)])?\s*\*\*[^*\n]{1,90}\*\*:?|<[^<>\n]{1,200}>|\[image:[^\]]*\]",
+    r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|www\.\S+|\S{1,64}@\S+|^\s{0,64}#+ .*$|^\s{0,64}\|.*$|"
+    r"[\w.-]{0,64}[/\\][\w./\\-]{3,}|^\s{0,64}(?:[-*•+]|\d{1,9}[.)])?\s{0,64}\*\*[^*\n]{1,90}\*\*:?|<[^<>\n]{1,200}>|"
+    r"\[image:[^\]]{0,9999}\]",
     re.DOTALL | re.MULTILINE,
 )
-"""Code, addresses, headings, tables, paths, bold labels, mark-up, captions of images: capitals mean nothing there."""
+"""Code, addresses, headings, tables, paths, bold labels, mark-up, captions of images: capitals mean nothing there.
+
+What repeats is bounded, so that no text takes more than a moment."""
 _WORD = re.compile(r"[^\W\d_][^\W_]*(?:[-'’][^\W_]+)*")
 _POSSESSIVE = re.compile(r"(?:['’]s|(?<=s)['’])$")
 _PLAIN_GAP = frozenset({" ", "\u00a0", " & "})
@@ -72,9 +75,12 @@ class Words:
     @cached_property
     def headlines(self) -> list[tuple[int, int]]:
         """Where lines stand in which nearly every word has a capital."""
-        spans = []
+        spans, place = [], 0
         for line in _LINE.finditer(self.text):
-            long = [t for t in self.tokens if line.start() <= t.start < line.end() and len(t.text) > 3]
+            begin = place
+            while place < len(self.tokens) and self.tokens[place].start < line.end():
+                place += 1
+            long = [token for token in self.tokens[begin:place] if len(token.text) > 3]
             if len(long) >= _HEADLINE_WORDS and sum(not t.text[0].islower() for t in long) > 0.8 * len(long):
                 spans.append(line.span())
         return spans

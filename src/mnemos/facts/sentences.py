@@ -36,7 +36,7 @@ _order = re.compile(
     re.IGNORECASE,
 )
 _pasted = re.compile(r":[ \t]*\n|\n\s*\n|:\s*(?=[\"“'\[(])")
-_cut = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+|(?<=[。！？])|\s+(?=[•●])")
+_cut = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+|(?<=[。！？])|\s{1,64}(?=[•●])")
 _abbreviation = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|prof|st|mt|ft|jr|sr|vs|etc|approx|no|inc|ltd|e\.g|i\.e|a\.m|p\.m|u\.s|[A-Z])\.)$",
     re.IGNORECASE,

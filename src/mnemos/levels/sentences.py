@@ -13,10 +13,10 @@ LONGEST = 220
 """Characters of a sentence that is shown whole; a longer one is cut at a clause."""
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.S)
-_TABLE = re.compile(r"^\s*\|.*$|^\s*[-=|+ ]{4,}$", re.M)
-_MARK = re.compile(r"^\s*(?:#{1,6}\s+|>+\s*|[-*•+]\s+|\(?\d{1,2}[.)]\s+|[A-D]\)\s+)", re.M)
-_STYLE = re.compile(r"(\*\*|__|`)(?=\S)(.+?)(?<=\S)\1")
-_LINK = re.compile(r"!?\[([^\]\n]+)\]\([^)\s]+\)|https?://\S+")
+_TABLE = re.compile(r"^\s{0,64}\|.*$|^\s{0,64}[-=|+ ]{4,}$", re.M)
+_MARK = re.compile(r"^\s{0,64}(?:#{1,6}\s+|>+\s*|[-*•+]\s+|\(?\d{1,2}[.)]\s+|[A-D]\)\s+)", re.M)
+_STYLE = re.compile(r"(\*\*|__|`)(?=\S)(.{1,2000}?)(?<=\S)\1")
+_LINK = re.compile(r"!?\[([^\]\n]{1,1000})\]\([^)\s]{1,2000}\)|https?://\S+")
 _END = re.compile(r"\n+|(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|prof|st|rd|sr|jr|vs|etc|approx|no|fig|e\.g|i\.e|a\.m|p\.m|jan|feb|mar|apr|jun|jul|aug|sept?|"
