@@ -81,7 +81,7 @@ def test_one_request_is_one_transaction(client: httpx2.Client) -> None:
     refused = client.post("/v1/memories", json={"messages": ["fine", {"content": " "}], "user_id": "ana"})
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["field"] == "messages[1].content"
-    assert client.get("/v1/memories?user_id=ana").json() == {"memories": [], "total": 0, "next_cursor": None}
+    assert client.get("/v1/memories?user_id=ana").json() == {"memories": [], "total": 0, "more": 0, "next_cursor": None}
 
 
 def test_a_list_is_read_page_by_page_whatever_comes_and_goes(client: httpx2.Client) -> None:

@@ -14,6 +14,7 @@ from mnemos.recall.cores import stay_on_one_core
 from mnemos.serve import console, health, mem0, problems, rest
 from mnemos.serve.envelope import Envelope
 from mnemos.serve.mcp import http as mcp
+from mnemos.serve.openapi import Application
 from mnemos.serve.proxy import routes as proxy
 from mnemos.serve.server import Server
 from mnemos.serve.settings import Settings
@@ -45,7 +46,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         finally:
             server.close()
 
-    app = FastAPI(
+    app = Application(
         title="Mnemos",
         version=__version__,
         description=ABOUT,

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from mnemos.errors import (
     ImportFailed,
@@ -75,10 +76,29 @@ class Problem(BaseModel):
 
 def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI of the problems that a route may answer with."""
-    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    wait = {"Retry-After": {"description": "Seconds after which to come back.", "schema": {"type": "string"}}}
     return {
-        code: {"description": HTTPStatus(code).phrase, "content": {MEDIA_TYPE: {"schema": schema}}} for code in codes
+        code: {"description": MEANING.get(code, HTTPStatus(code).phrase), "content": content} | ({"headers": wait} if code in WAIT else {})
+        for code in codes
     }
+
+
+MEANING = {
+    401: "No key was shown, or one that opens nothing.",
+    403: "The key does not allow this, whatever is or is not there.",
+    404: "Nothing is known under this id, to this key.",
+    406: "The caller accepts none of what this answers with.",
+    409: "A repeat whose first request is still in hand, or whose outcome was deleted since.",
+    413: "The body is longer than the server takes.",
+    415: "The body is not of the media type that this takes.",
+    422: "Something in the request cannot be used; `errors` names the field and how to mend it.",
+    429: "This key made too many requests.",
+    502: "The service behind this one failed.",
+    503: "Too much is waiting, or the store cannot be used at the moment.",
+    504: "The service behind this one did not answer in time.",
+    507: "There is no room for this.",
+}
 
 
 def problem(
@@ -149,7 +169,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> JSONResponse:
         name = getattr(error, "name", HTTPStatus(error.status_code).phrase.lower().replace(" ", "-"))
-        return problem(error.status_code, name, str(error.detail), _request_id(request), headers=error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed(request))
+        return problem(error.status_code, name, str(error.detail), _request_id(request), headers=headers)
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> JSONResponse:
@@ -166,6 +189,16 @@ def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
     field = path.lstrip(".") or str(place)
     said = str(error["msg"])
     return FieldProblem(field=field, problem=said[:1].lower() + said[1:], mend="send what the API's schema says")
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that a path knows, on whatever route."""
+    routes = request.app.routes
+    tried = [(method, {**request.scope, "method": method}) for method in METHODS]
+    return [method for method, scope in tried if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 def _name(error: MnemosError) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import Field, SkipValidation
+from pydantic import BaseModel, Field, SkipValidation
 
 from mnemos.serve.depends import Writer
-from mnemos.serve.rest.bodies import Body, Object, Scoped, Time
+from mnemos.serve.rest.bodies import Body, Label, Object, Scoped, Time, Words
 from mnemos.serve.rest.once import MEMORIES, Onced
 from mnemos.serve.rest.replies import WRITING, Memories
 from mnemos.serve.rest.route import StrictRoute
@@ -17,23 +17,30 @@ router = APIRouter(route_class=StrictRoute, tags=["memories"])
 Logged = Literal["turn", "note", "document", "fact", "skill"]
 
 
+class TextPart(BaseModel):
+    """A part of what was said."""
+
+    type: str = "text"
+    text: str
+
+
 class Message(Body):
     """One message; what it does not say holds from the request."""
 
-    content: str
-    """What was said."""
-    role: str | None = None
+    content: Words | list[TextPart]
+    """What was said: text, or OpenAI's list of text parts."""
+    role: Label | None = None
     """`user`, `assistant`, `system` or `tool`."""
-    name: str | None = None
+    name: Label | None = None
     """Who said it, by name."""
     happened_at: Time | None = None
     """When it was said."""
-    session_id: str | None = None
+    session_id: Label | None = None
     kind: Logged | None = None
     metadata: Object | None = None
-    source_id: str | None = None
+    source_id: Label | None = None
     """What it is called where it comes from; a repeat of it is stored once."""
-    idempotency_key: str | None = None
+    idempotency_key: Label | None = None
     """A repeat of this key in this namespace is stored once."""
     valid_at: Time | None = None
     """Since when it is true in the world."""
@@ -47,22 +54,22 @@ class NewMemories(Scoped, Body):
     """Messages to remember, and what holds for each that does not say otherwise."""
 
     messages: Annotated[
-        str | Message | list[str | Message],
+        Words | Message | list[Words | Message],
         SkipValidation,
         Field(examples=["I moved to Lisbon in March.", [{"role": "user", "name": "Ana", "content": "I am vegan."}]]),
     ]
     """A text, a message, or a list of them; each becomes a memory."""
-    session_id: str | None = None
+    session_id: Label | None = None
     """The conversation that they belong to; recall crosses conversations unless it is told not to."""
     kind: Logged = "turn"
     happened_at: Time | None = None
     """When it was said or took place."""
-    name: str | None = None
+    name: Label | None = None
     """Who said it, by name."""
-    role: str | None = None
+    role: Label | None = None
     """`user`, `assistant`, `system` or `tool`."""
     metadata: Object | None = None
-    idempotency_key: str | None = None
+    idempotency_key: Label | None = None
     """A repeat of this key in this namespace is stored once."""
     timezone: Annotated[str | None, Field(examples=["Europe/Lisbon"])] = None
     """The zone, by its IANA name, of times that name none; without it they are refused."""

@@ -8,13 +8,13 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from mnemos.serve.depends import Reader
-from mnemos.serve.rest.bodies import Body, Filtered
+from mnemos.serve.rest.bodies import Body, Filtered, Words
 from mnemos.serve.rest.replies import READING, ContextReply, Hits
 from mnemos.serve.rest.route import StrictRoute
 from mnemos.system import Mnemos
 
 router = APIRouter(route_class=StrictRoute, tags=["recall"])
-Question = Annotated[str, Field(examples=["Where does Ana live?"])]
+Question = Annotated[Words, Field(examples=["Where does Ana live?"])]
 
 
 class Search(Filtered, Body):

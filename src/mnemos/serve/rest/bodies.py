@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, SkipValidation
 
 from mnemos.errors import InvalidInput
 from mnemos.records import Kind
@@ -19,7 +19,15 @@ Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=
 Object = Annotated[dict[str, Any], SkipValidation]
 """A JSON object; the library reads it."""
 
-Id = Annotated[str, Path(description="The id, as add, search and list return it.", max_length=200)]
+JsonFilters = Annotated[Json[Object] | None, Field(examples=['{"city": "Lisbon"}'])]
+"""Conditions as a query parameter."""
+Label = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": 1024, "pattern": r"\S"})]
+"""A name of one's own, not blank, at most 1 kB; the library reads it."""
+Words = Annotated[str, Field(json_schema_extra={"minLength": 1, "pattern": r"\S"})]
+"""Text that is not blank; the library reads it."""
+Id = Annotated[
+    str, Path(description="The id, as add, search and list return it.", max_length=200, pattern=r"^[\x21-\x7e]+$")
+]
 
 
 class Body(BaseModel):
@@ -55,11 +63,11 @@ Number = Annotated[int, BeforeValidator(_read_number)]
 class Scoped(BaseModel):
     """Whose memories."""
 
-    user_id: Annotated[str | None, Field(examples=["ana"])] = None
+    user_id: Annotated[Label | None, Field(examples=["ana"])] = None
     """Means the namespace `["user", user_id]`."""
-    agent_id: str | None = None
+    agent_id: Label | None = None
     """Alone the namespace `["agent", agent_id]`; beside a user or a namespace, only what concerns this agent."""
-    namespace: list[str] | None = None
+    namespace: Annotated[list[Label] | None, Field(json_schema_extra={"minItems": 1, "maxItems": 32})] = None
     """A namespace as a list of labels, instead of `user_id`."""
 
     def scope(self, access: Access, *, explicit: bool = False) -> dict[str, Any]:
@@ -89,7 +97,7 @@ class Deep(Scoped):
 class Narrowed(Deep):
     """What is asked for is narrowed to."""
 
-    sessions: list[str] | None = None
+    sessions: list[Label] | None = None
     """Only memories of these sessions."""
     since: Time | None = None
     """Only what happened at or after this time."""

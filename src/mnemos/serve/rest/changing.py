@@ -11,7 +11,7 @@ from mnemos.errors import NotFound
 from mnemos.records import Deletion, Memory
 from mnemos.serve.access import Access
 from mnemos.serve.depends import Reader, Writer
-from mnemos.serve.rest.bodies import Body, Id, Object, Time
+from mnemos.serve.rest.bodies import Body, Id, Object, Time, Words
 from mnemos.serve.rest.once import DELETION, MEMORY, Onced
 from mnemos.serve.rest.replies import BY_ID, READING, WRITING, DeletionReply, History, Links, MemoryReply
 from mnemos.serve.rest.route import StrictRoute
@@ -23,7 +23,7 @@ router = APIRouter(route_class=StrictRoute, tags=["memories"])
 class MemoryChange(Body):
     """What to change; what is left out stays as it is, and null means unknown."""
 
-    text: str | None = None
+    text: Words | None = None
     """New words; the old ones stay in the history."""
     metadata: Object | None = None
     """All of the new metadata."""
@@ -49,7 +49,7 @@ async def get(id: Id, access: Reader) -> MemoryReply:
 @router.patch("/v1/memories/{id}", operation_id="update", summary="Change a memory", responses=WRITING | BY_ID)
 async def update(id: Id, body: MemoryChange, access: Writer, once: Onced) -> MemoryReply:
     """What it said before stays in its history."""
-    told: dict[str, Any] = body.model_dump(exclude_unset=True)
+    told: dict[str, Any] = {name: getattr(body, name) for name in body.model_fields_set}
     if told.get("trust", 0) is None:
         del told["trust"]
     return await once.call(access, lambda memory: memory.update(access.own(memory, id), **told), MEMORY)

@@ -11,14 +11,14 @@ from pydantic import Field
 from mnemos.entities.graph import Graph
 from mnemos.levels.answers import Profile, Timeline
 from mnemos.serve.depends import Reader
-from mnemos.serve.rest.bodies import Deep, Flag, Narrowed, Number, Query, Scoped, Time
+from mnemos.serve.rest.bodies import Deep, Flag, JsonFilters, Narrowed, Number, Query, Scoped, Time, Words
 from mnemos.serve.rest.replies import READING, Entities, Facts, GraphReply, ProfileReply, TimelineReply
 from mnemos.serve.rest.route import StrictRoute
 from mnemos.system import Mnemos
 
 router = APIRouter(route_class=StrictRoute, tags=["knowledge"])
 Trust = Annotated[float | None, Field(ge=0, le=1)]
-Subject = Annotated[str | None, Field(examples=["Rita"])]
+Subject = Annotated[Words | None, Field(examples=["Rita"])]
 
 
 class FactsQuery(Narrowed, Query):
@@ -26,8 +26,10 @@ class FactsQuery(Narrowed, Query):
 
     subject: Subject = None
     """Only facts about this one, by name."""
-    relation: Annotated[str | None, Field(examples=["lives in"])] = None
+    relation: Annotated[Words | None, Field(examples=["lives in"])] = None
     """Only facts of this relation."""
+    filters: JsonFilters = None
+    """Conditions on attributes and metadata, as JSON; the same as in a search."""
     closed: Flag = True
     """Facts that are no longer true too."""
     limit: Annotated[Number, Field(ge=1, le=1000)] = 100
@@ -63,7 +65,7 @@ class TimelineQuery(Deep, Query):
 class GraphQuery(Scoped, Query):
     """Around whom, and how far."""
 
-    entity: Annotated[str, Field(examples=["Rita"])]
+    entity: Annotated[Words, Field(examples=["Rita"])]
     """A name, any that it goes by; `user` for the one whose memory it is and who has no name in it."""
     depth: Annotated[Number, Field(ge=1, le=4)] = 1
     """How many steps to go from there."""

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi import Query as FromQuery
-from pydantic import Field, Json
+from pydantic import Field
 
 from mnemos.records import Deletion
 from mnemos.serve.depends import Admin, Reader
-from mnemos.serve.rest.bodies import Chosen, Deep, Number, Object, Query
+from mnemos.serve.rest.bodies import Chosen, Deep, JsonFilters, Number, Query
 from mnemos.serve.rest.once import DELETION, Onced
 from mnemos.serve.rest.replies import READING, WRITING, DeletionReply, MemoryPage, Namespaces, StatsReply
 from mnemos.serve.rest.route import StrictRoute
@@ -24,7 +24,7 @@ router = APIRouter(route_class=StrictRoute, tags=["memories"])
 class ListQuery(Chosen, Query):
     """What a list is narrowed to, and which page of it is wanted."""
 
-    filters: Annotated[Json[Object] | None, Field(examples=['{"city": "Lisbon"}'])] = None
+    filters: JsonFilters = None
     """Conditions on attributes and metadata, as JSON; the same as in a search."""
     limit: Annotated[Number, Field(ge=1, le=1000)] = 100
     """At most so many."""
@@ -43,7 +43,8 @@ async def list_(query: Annotated[ListQuery, FromQuery()], access: Reader) -> Mem
 
     def work(memory: Mnemos) -> MemoryPage:
         page = memory.list(limit=query.limit, after=query.cursor, **where)
-        return MemoryPage(memories=page, total=page.total, next_cursor=page.end if page.more else None)
+        cursor = page.end if page.more else None
+        return MemoryPage(memories=page, total=page.total, more=page.more, next_cursor=cursor)
 
     return await access.call(work)
 

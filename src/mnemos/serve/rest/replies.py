@@ -70,6 +70,8 @@ class MemoryPage(Reply):
     memories: list[Memory]
     total: int
     """How many match in all."""
+    more: int
+    """How many come after these."""
     next_cursor: str | None
     """Where to go on: give it as `cursor`. null at the end."""
 

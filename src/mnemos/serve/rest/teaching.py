@@ -9,7 +9,7 @@ from fastapi import Query as FromQuery
 from pydantic import Field
 
 from mnemos.serve.depends import Writer
-from mnemos.serve.rest.bodies import Body, Query, Scoped, Time
+from mnemos.serve.rest.bodies import Body, Query, Scoped, Time, Words
 from mnemos.serve.rest.once import Onced, plain
 from mnemos.serve.rest.replies import BY_ID, WRITING, Reset, Taught
 from mnemos.serve.rest.route import StrictRoute
@@ -21,7 +21,7 @@ router = APIRouter(route_class=StrictRoute, tags=["recall"])
 class Feedback(Scoped, Body):
     """Which memories served an answer, and which did not."""
 
-    query: Annotated[str, Field(examples=["Where does Ana live?"])]
+    query: Annotated[Words, Field(examples=["Where does Ana live?"])]
     """What was asked."""
     used: list[str] = Field([], max_length=1000)
     """Ids of memories that the answer used; counts as a use of them."""
