@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +25,7 @@ ASKED = (
     *("why", "admit"),
     *("entities", "graph", "alias"),
     *("forget", "budget", "pin", "unpin", "expire", "bench forget", "bench levels"),
+    *("serve", "mcp", "key create", "key list", "key revoke"),
 )
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 
@@ -31,22 +36,41 @@ def examples_of(words: str) -> list[str]:
     return re.findall(r"^ +\$ (.*)$", shown.stdout, re.M)
 
 
-EXAMPLES = [(words, example) for words in ["", *COMMANDS, "bench"] for example in examples_of(words)]
+GROUPS = ("", "bench", "key")
+LISTENS = "serve"
+"""Runs until it is told to stop."""
+EXAMPLES = [(words, example) for words in (*GROUPS, *COMMANDS) if words != LISTENS for example in examples_of(words)]
+SAID = "This is the only time that it is shown.\n"
+"""To whoever makes a key, beside the key."""
 
 
 def test_every_command_is_there() -> None:
     assert sorted(COMMANDS) == sorted(ASKED)
 
 
-@pytest.mark.parametrize("words", ["", "bench", *COMMANDS])
+@pytest.mark.parametrize("words", [*GROUPS, *COMMANDS])
 def test_every_help_has_an_example_of_the_command(words: str) -> None:
     assert any(f"mnemos {words}".strip() in example for example in examples_of(words))
 
 
 @pytest.mark.parametrize(("words", "example"), EXAMPLES, ids=[example for _, example in EXAMPLES])
 def test_the_examples_run(words: str, example: str, shell: Shell) -> None:
+    if words == "key revoke":
+        made = shell("mnemos key create --tenant acme").stdout.split("_")[1]
+        example = f"{example.rpartition(' ')[0]} {made}"
     done = shell(f"set -o pipefail; {example}")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, SAID if "key create" in example else "")
+
+
+@pytest.mark.parametrize("example", examples_of(LISTENS))
+def test_the_examples_that_listen_run_until_they_are_told_to_stop(example: str, folder: Path) -> None:
+    words = [sys.executable, "-m", *example.split(), "--port", "0"]
+    with subprocess.Popen(words, cwd=folder, stderr=subprocess.PIPE, encoding="utf-8") as server:
+        assert server.stderr is not None
+        said = list(itertools.takewhile(lambda line: "Uvicorn running" not in line, server.stderr))
+        server.send_signal(signal.SIGTERM)
+        assert any(line.startswith("Mnemos serves mnemos-data at http://127.0.0.1") for line in said)
+        assert server.wait(60) in (0, -signal.SIGTERM)
 
 
 @pytest.mark.parametrize(("words", "command"), COMMANDS.items(), ids=COMMANDS)
@@ -65,7 +89,11 @@ def shared_options() -> set[str]:
 
 
 def test_the_page_names_no_other_command() -> None:
-    named = re.findall(r"^### `mnemos ([a-z-]+(?: recall| update| levels| forget)?)", DOCS.read_text("utf-8"), re.M)
+    named = re.findall(
+        r"^### `mnemos ([a-z-]+(?: recall| update| levels| forget| create| list| revoke)?)",
+        DOCS.read_text("utf-8"),
+        re.M,
+    )
     assert sorted(named) == sorted(COMMANDS)
 
 

@@ -53,6 +53,7 @@ Exit codes:
 
 OPTIONS = {
     "user_id": "--user",
+    "namespaces": "--namespace",
     "agent_id": "--agent",
     "happened_at": "--at",
     "kinds": "--kind",
@@ -68,7 +69,7 @@ OPTIONS = {
 PLAIN = frozenset(
     "namespace kind since until as_of known_at now limit offset budget timezone date_order format name role "
     "metadata idempotency_key valid_at invalid_at trust yes count bytes share policy at summarise_after "
-    "delete_after".split()
+    "delete_after tenant scopes expires upstream rate".split()
 )
 
 

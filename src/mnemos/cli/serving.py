@@ -97,14 +97,14 @@ def run_server(settings: Settings) -> None:
         raise StoreError(f"{settings.host}:{settings.port} cannot be listened on; choose another --port")
 
 
-@command("mcp", "mnemos mcp --store ~/mnemos.db --user ana < /dev/null")
+@command("mcp", "mnemos mcp --store mnemos.db --user ana < /dev/null")
 @store_option
 @scoped(below=False)
 def mcp(store: Path, scope: dict[str, Any]) -> None:
     """Serve a store to one MCP client, over standard input and output.
 
-    A client as Claude Desktop starts this command itself. Several may share one store. With --user (or --agent,
-    --namespace) every call has that scope; without, each call may name one.
+    Claude Desktop, Cursor and the like start this command themselves; several may share one store. With --user (or
+    --agent, --namespace) every call has that scope; without, each call may name one.
     """
     try:
         import mcp  # noqa: F401
@@ -127,7 +127,12 @@ def needs_extra() -> None:
         raise InvalidInput("serve", problem, 'install it with: pip install "mnemos[serve]"') from None
 
 
-@click.group("key", cls=ExampleGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "key",
+    cls=ExampleGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    examples=("mnemos key create --tenant acme --expires 90d", "mnemos key list"),
+)
 def key() -> None:
     """Keys of the server: create, list, revoke."""
 

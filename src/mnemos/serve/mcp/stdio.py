@@ -46,8 +46,6 @@ def run(store: Path, scope: Mapping[str, Any]) -> None:
         InvalidInput: the scope cannot be read.
         BrokenPipeError: the client no longer reads.
     """
-    configure()
-    stay_on_one_core()
     fixed = {name: value for name, value in scope.items() if value is not None} or None
     bound = None if fixed is None else (read_scope(**fixed).namespace,)
     with ExitStack() as closing:
@@ -59,6 +57,8 @@ def run(store: Path, scope: Mapping[str, Any]) -> None:
         closing.callback(worker.stop)
         access = Access(tenants, desk, OPEN_TENANT, "mcp", frozenset(("read", "write")), namespaces=bound)
         access.now(lambda memory: None)
+        configure()
+        stay_on_one_core()
         worker.start()
         client_is_gone = False
         try:
