@@ -69,6 +69,7 @@ THIRD_PARTY = {
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve",),
     "prometheus_client": ("serve",),
+    "python_multipart": ("serve",),
     "pydantic": ("serve",),
     "pydantic_core": ("serve",),
     "markupsafe": ("serve",),

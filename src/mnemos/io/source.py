@@ -21,8 +21,7 @@ MAX_FILES = 200_000
 """Files in a folder or archive; an export has fewer, a home directory that was named by mistake has more."""
 MAX_LINE = 1 << 26
 """Characters in one line; a longer one is skipped, not loaded."""
-_BUFFER = 1 << 20
-_TICK = 1 << 18
+_BUFFER = _TICK = 1 << 16
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"))
 _BOMS_16 = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)

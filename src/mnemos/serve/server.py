@@ -16,6 +16,7 @@ from mnemos.errors import StoreError
 from mnemos.serve.access import OPEN_TENANT, Access, Forbidden, TooMany, Unauthorized
 from mnemos.serve.desk import Desk
 from mnemos.serve.idempotency import Answered
+from mnemos.serve.jobs import JobBook, Runner, Uploads
 from mnemos.serve.keys import SCOPES, Key, KeyRing
 from mnemos.serve.ledger import Ledger
 from mnemos.serve.metrics import Metrics
@@ -49,6 +50,10 @@ class Server:
         self.metrics.queued.labels("call").set_function(lambda: self.desk.waiting("call"))
         self.worker = Worker(self.tenants, self.metrics)
         self.worker.also(self._note_used)
+        self.uploads = Uploads(settings.folder / "uploads")
+        self.jobs = JobBook(self.ledger, self.now)
+        self.runner = Runner(self.jobs, self.tenants, self.uploads, settings.folder / "jobs.lock")
+        self.worker.also(self.runner.chore)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._rate = RateLimitItemPerSecond(settings.rate, WINDOW)
         self._used: set[str] = set()
@@ -111,6 +116,7 @@ class Server:
     def close(self) -> None:
         """Finish what is in hand and release every file."""
         self.worker.stop()
+        self.runner.close()
         self.desk.close()
         for error in self.tenants.close():
             log.error("a store could not be closed", extra={"fields": {"error": type(error).__name__}})

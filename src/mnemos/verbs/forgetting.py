@@ -22,6 +22,9 @@ from mnemos.store.decisions import USER
 from mnemos.store.rows import Stored, fetch_held, fetch_num
 from mnemos.times import TimeLike, read_optional_time
 
+DRY_SECONDS = 1.0
+"""For which what waits to be derived is derived before a dry run, which is to answer soon."""
+
 
 class ForgetVerbs(Keeper):
     """What `Mnemos` does about too much."""
@@ -78,7 +81,7 @@ class ForgetVerbs(Keeper):
         What is worth least goes, one step a call: out of the index, where `admit`, `pin` and `undo` bring it back;
         after `summarise_after` days into its episode, which speaks of it from then on; after `delete_after` days out
         of the store, where `delete` is True. Pinned memories never go, nor what a person has admitted. What waits to
-        be derived is derived first.
+        be derived is derived first; before a dry run, for a second at most.
 
         Args:
             count: how many may stay; or
@@ -93,7 +96,7 @@ class ForgetVerbs(Keeper):
         Returns:
             One record for each step, what is worth least first.
         """
-        scope = _read_scope(user_id, agent_id, namespace, descendants=descendants)
+        scope = read_scope_of_budget(user_id, agent_id, namespace, descendants=descendants)
         dry = read_flag(dry_run, "dry_run")
         moment = read_optional_time(now, "now", self._zone)
         own: Policy | None = None
@@ -101,21 +104,10 @@ class ForgetVerbs(Keeper):
             if not isinstance(policy, Policy):
                 raise InvalidInput("policy", "lacks strength or worth", f"use one of {', '.join(POLICIES)}")
             own = policy
-        given = None
-        if (count, bytes, share) != (None, None, None):
-            name = policy if isinstance(policy, str) else DEFAULT
-            given = Budget(
-                count,
-                bytes,
-                share,
-                name,
-                _read_kinds(kinds),
-                summarise_after,
-                read_flag(delete, "delete"),
-                delete_after,
-            )
+        name = policy if isinstance(policy, str) else DEFAULT
+        given = read_budget(count, bytes, share, name, kinds, summarise_after, delete, delete_after)
         self._flush_uses()
-        self._maintainer.run(self._now())
+        self._maintainer.run(self._now(), DRY_SECONDS if dry else None)
         at = self._now() if moment is None else moment
         with self._store.db.read() as connection:
             standing = forgetting.terms(connection)
@@ -151,19 +143,8 @@ class ForgetVerbs(Keeper):
 
         The arguments are those of `forget`.
         """
-        scope = _read_scope(user_id, agent_id, namespace)
-        budget = None
-        if (count, bytes, share) != (None, None, None):
-            budget = Budget(
-                count,
-                bytes,
-                share,
-                policy,
-                _read_kinds(kinds),
-                summarise_after,
-                read_flag(delete, "delete"),
-                delete_after,
-            )
+        scope = read_scope_of_budget(user_id, agent_id, namespace)
+        budget = read_budget(count, bytes, share, policy, kinds, summarise_after, delete, delete_after)
         with self._store.db.write() as connection:
             num = log.ensure_namespace(connection, scope.namespace)
             forgetting.set_terms(connection, num, None if budget is None else budget.to_terms(), self._now())
@@ -205,19 +186,36 @@ class ForgetVerbs(Keeper):
     abudgets = in_thread(budgets)
 
 
-def _read_scope(
-    user_id: str | None, agent_id: str | None, namespace: Sequence[str] | None, *, descendants: bool = False
+def read_scope_of_budget(
+    user_id: str | None = None,
+    agent_id: str | None = None,
+    namespace: Sequence[str] | None = None,
+    *,
+    descendants: bool = False,
 ) -> Scope:
+    """The scope of a budget, which is for whole namespaces."""
     scope = read_scope(user_id, agent_id, namespace, descendants=read_flag(descendants, "descendants"))
     if scope.agent_id is not None:
         raise InvalidInput("agent_id", "is given beside another scope", "a budget is for a whole namespace")
     return scope
 
 
-def _read_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
+def read_budget(
+    count: int | None,
+    bytes: int | None,
+    share: float | None,
+    policy: str,
+    kinds: Sequence[str],
+    summarise_after: float,
+    delete: bool,
+    delete_after: float,
+) -> Budget | None:
+    """The budget that the arguments of `forget` say; None where they name no limit."""
+    if (count, bytes, share) == (None, None, None):
+        return None
     if isinstance(kinds, str) or not set(kinds) <= set(LEAVES) or not kinds:
         raise InvalidInput("kinds", f"is {str(kinds)[:40]!r}", f"give a list of {', '.join(LEAVES)}")
-    return tuple(kinds)
+    return Budget(count, bytes, share, policy, tuple(kinds), summarise_after, read_flag(delete, "delete"), delete_after)
 
 
 def _standing(terms: dict[str, Any] | None) -> Budget | None:

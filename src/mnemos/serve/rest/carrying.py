@@ -63,9 +63,9 @@ def _upload_schema() -> dict[str, Any]:
     summary="Import a file of chats or notes",
     responses=WRITING | ACCEPTED,
     openapi_extra={"requestBody": _upload_schema()},
-    description="The file comes as the part `file` of a form, or as the whole body; what else there is to say, as query "
-    f"parameters or as fields of the form. Formats: {', '.join(FORMATS)}. Importing a file again adds nothing, so a "
-    "request whose answer was lost can simply be made again. Needs the scope `admin`.",
+    description="The file comes as the part `file` of a form, or as the whole body; whatever else there is to say, as "
+    f"query parameters or as fields of the form. Formats: {', '.join(FORMATS)}. Importing a file again adds nothing, "
+    "so a request whose answer was lost can simply be made again. Needs the scope `admin`.",
 )
 async def import_file(
     query: Annotated[ImportQuery, FromQuery()], request: Request, response: Response, access: Admin, server: ServerOf
@@ -88,6 +88,7 @@ async def import_file(
     "/v1/export",
     operation_id="export_file",
     summary="Export memories, with their history",
+    status_code=200,
     response_class=ExportResponse,
     responses=READING
     | {200: {"description": "One JSON object a line.", "content": {EXPORT_TYPE: {"schema": {"type": "string"}}}}},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack
 from typing import Any
 
 import anyio

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from fastapi import Query as FromQuery
 from pydantic import Field
 
-from mnemos.forget.budget import KINDS, Forgotten
+from mnemos.forget.budget import Forgotten
 from mnemos.forget.policy import DEFAULT
 from mnemos.serve.access import Access, Forbidden
 from mnemos.serve.depends import Admin, Reader, ServerOf
@@ -21,9 +21,10 @@ from mnemos.serve.rest.once import Onced, Shape
 from mnemos.serve.rest.replies import BY_ID, READING, WRITING, Reply
 from mnemos.serve.rest.route import StrictRoute
 from mnemos.system import Mnemos
-from mnemos.times import EPOCH, from_micros
+from mnemos.times import EPOCH, from_micros, read_optional_time
 from mnemos.verbs.forgetting import read_budget, read_scope_of_budget
 
+LeafKind = Literal["turn", "note", "document", "fact", "skill", "item"]
 router = APIRouter(route_class=StrictRoute, tags=["jobs"])
 
 
@@ -129,9 +130,7 @@ class ForgetRequest(Deep, Body):
     """what part of all that is stored."""
     policy: Annotated[str, Field(examples=["salience"])] = DEFAULT
     """`salience` (what is likely to be asked for stays), `ebbinghaus` or `layered`."""
-    kinds: Annotated[list[Literal["turn", "note", "document", "fact", "skill", "item"]], Field(min_length=1)] = list(
-        KINDS
-    )
+    kinds: Annotated[list[LeafKind], Field(min_length=1)] = Field(["turn", "note", "document"])
     """The kinds that count and that may go."""
     summarise_after: Annotated[float, Field(ge=0, le=1e6)] = 30.0
     """Days out of the index after which only its episode speaks of a memory."""
@@ -216,6 +215,7 @@ async def forget(
     read_scope_of_budget(**scope)
     limits: dict[str, Any] = body.model_dump(include=LIMITS)
     read_budget(**limits)
+    read_optional_time(body.now, "now", None)
     if body.dry_run:
         response.status_code = 200
         return await access.call(lambda memory: _steps(memory, body, {**limits, **scope}))

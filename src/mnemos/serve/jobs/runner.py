@@ -1,0 +1,197 @@
+"""Doing the jobs: a few at a time, one a tenant, in turns of a slice each, from the worker's thread."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mnemos.errors import MnemosError, StoreBusy, StoreError
+from mnemos.origin import writing_as
+from mnemos.serve.jobs.book import MOST_ATTEMPTS, Job, JobBook, Progress
+from mnemos.serve.jobs.uploads import Uploads
+from mnemos.serve.jobs.work import WORK, Steps, Task, WorkFailed
+from mnemos.serve.problems import Problem, describe
+from mnemos.serve.tenants import Tenants
+
+SIDE_BY_SIDE = 4
+"""Jobs, of as many tenants, that take turns; the others wait."""
+TURN = 0.3
+"""Seconds that one job works before the next has its turn, about."""
+NOTE = 0.25
+"""Seconds between two notes of a job's progress."""
+PRUNE = 60.0
+"""Seconds between two looks for jobs that ended long ago."""
+FAILED = "Internal Server Error"
+log = logging.getLogger("mnemos.serve")
+
+
+class Left(Exception):
+    """A job has to be left in the middle of a step: it was cancelled, or the server stops."""
+
+
+class _Turns:
+    """A job in hand, and where it stands."""
+
+    def __init__(self, job: Job, book: JobBook, tenants: Tenants, uploads: Uploads) -> None:
+        self.job = job
+        self.progress: Progress = job.progress
+        self._book = book
+        self._noted = 0.0
+        self._stopped: Callable[[], bool] = lambda: False
+        self._held = ExitStack()
+        memory = self._held.enter_context(tenants.use(job.tenant))
+        upload = uploads.of(job.id)
+        self._steps: Steps = WORK[job.kind](Task(job, memory, lambda: tenants.apart(job.tenant), upload, self._tell))
+
+    def take(self, stopped: Callable[[], bool]) -> dict[str, Any] | None:
+        """Work for a turn; returns the result once the job is done.
+
+        Raises:
+            Left: it was cancelled, or the server stops.
+        """
+        self._stopped = stopped
+        end = time.monotonic() + TURN
+        while time.monotonic() < end:
+            self._check()
+            try:
+                with writing_as(self.job.channel, self.job.key_id, self.job.trust):
+                    self._tell(next(self._steps))
+            except StopIteration as last:
+                result: dict[str, Any] = last.value
+                return result
+        return None
+
+    def _tell(self, progress: Progress) -> None:
+        self.progress = progress
+        if time.monotonic() - self._noted >= NOTE:
+            self._noted = time.monotonic()
+            self._check()
+            self._book.note(self.job, progress)
+
+    def _check(self) -> None:
+        if self._stopped() or not self._book.is_running(self.job):
+            raise Left
+
+    def close(self) -> None:
+        """Let go of the store and the file."""
+        try:
+            self._steps.close()
+        finally:
+            self._held.close()
+
+
+class Runner:
+    """The jobs in hand. Of several servers on one folder one does the jobs; the others let them wait for it."""
+
+    def __init__(self, book: JobBook, tenants: Tenants, uploads: Uploads, lock: Path) -> None:
+        self._book = book
+        self._tenants = tenants
+        self._uploads = uploads
+        self._lock_path = lock
+        self._lock: sqlite3.Connection | None = None
+        self._turns: list[_Turns] = []
+        self._pruned = 0.0
+
+    def chore(self, stopped: Callable[[], bool]) -> bool:
+        """Give every job in hand a turn; returns whether there are any."""
+        if self._lock is None and not self._begin():
+            return False
+        if time.monotonic() - self._pruned >= PRUNE:
+            self._pruned = time.monotonic()
+            self._book.prune()
+        self._take_more()
+        for turns in list(self._turns):
+            if stopped():
+                break
+            self._turn(turns, stopped)
+        return bool(self._turns)
+
+    def close(self) -> None:
+        """Leave the jobs in hand, to go on with when the server starts again."""
+        for turns in self._turns:
+            turns.close()
+            self._book.put_back(turns.job)
+        self._turns = []
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _begin(self) -> bool:
+        """Become the one that does the jobs, and take up what was left."""
+        lock = sqlite3.connect(self._lock_path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            lock.close()
+            return False
+        self._lock = lock
+        self._book.requeue_all()
+        self._uploads.sweep(self._book.under_way())
+        return True
+
+    def _take_more(self) -> None:
+        while len(self._turns) < SIDE_BY_SIDE:
+            job = self._book.claim([turns.job.tenant for turns in self._turns])
+            if job is None:
+                return
+            if job.attempts > MOST_ATTEMPTS:
+                detail = f"the server stopped {MOST_ATTEMPTS} times in the middle of it; its log may say why"
+                self._fail(job, Problem(type="urn:mnemos:interrupted", title=FAILED, status=500, detail=detail))
+                continue
+            try:
+                self._turns.append(_Turns(job, self._book, self._tenants, self._uploads))
+            except MnemosError as error:
+                self._fail(job, describe(error), error)
+
+    def _turn(self, turns: _Turns, stopped: Callable[[], bool]) -> None:
+        job = turns.job
+        try:
+            result = turns.take(stopped)
+            if result is None:
+                return
+            self._release(turns)
+            self._book.finish(job, _whole(turns.progress), result)
+            self._uploads.remove(job.id)
+        except Left:
+            if not self._book.is_running(job):
+                self._release(turns)
+                self._uploads.remove(job.id)
+        except StoreBusy:
+            self._release(turns)
+            self._book.try_again(job)
+        except WorkFailed as failed:
+            self._release(turns)
+            self._fail(job, describe(failed.cause), failed.cause, failed.kept)
+        except MnemosError as error:
+            self._release(turns)
+            self._fail(job, describe(error), error)
+        except Exception:  # a file may be anything, and must not end the worker
+            log.exception("a job failed in a way that nobody foresaw", extra={"fields": {"job": job.id}})
+            self._release(turns)
+            detail = "it failed in a way that nobody foresaw; the server's log says where"
+            self._fail(job, Problem(type="urn:mnemos:unexpected", title=FAILED, status=500, detail=detail))
+
+    def _release(self, turns: _Turns) -> None:
+        self._turns.remove(turns)
+        turns.close()
+
+    def _fail(
+        self, job: Job, problem: Problem, error: MnemosError | None = None, kept: Mapping[str, Any] | None = None
+    ) -> None:
+        fields = {"job": job.id, "kind": job.kind, "tenant": job.tenant, "problem": problem.type}
+        if isinstance(error, StoreError):
+            fields["why"] = str(error)
+        log.warning("a job failed", extra={"fields": fields})
+        self._book.fail(job, problem.model_dump(), kept)
+        self._uploads.remove(job.id)
+
+
+def _whole(progress: Progress) -> Progress:
+    """The progress of a job that is done."""
+    return progress if progress.total is None else replace(progress, done=progress.total)
