@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,49 @@ VEGAN, CHEESE, LISBON = "My sister Rita is vegan.", "Then no cheese for Rita.", 
 )
 def test_list_is_narrowed(words: list[str], expected: list[str], texts: Callable[..., list[str]]) -> None:
     assert texts("--user", "ana", *words) == expected
+
+
+def test_what_is_trusted_less_stays_below_the_bar(run: Run, answer: Answer, empty: Path) -> None:
+    said = ["--user", "ana", "--name", "Ana", "--session", "s1", "--at"]
+    run("add", "I moved to Lisbon on 3 May 2019 with Rita.", *said, "2019-05-04T12:00:00Z")
+    run("add", "I moved to Porto on 3 May 2021 with Tom.", *said, "2021-05-04T12:00:00Z", "--trust", "0.3")
+    for words, shown in (
+        (["list"], "memories"),
+        (["list", "--kind", "fact"], "memories"),
+        (["search", "Where did Ana move?"], "hits"),
+        (["context", "Where did Ana move?"], "context"),
+        (["facts"], "facts"),
+        (["profile"], "profile"),
+        (["timeline"], "timeline"),
+        (["graph", "Ana", "--depth", "2"], "graph"),
+    ):
+        every = str(answer(*words, "--user", "ana")[shown])
+        trusted = str(answer(*words, "--user", "ana", "--min-trust", "0.5")[shown])
+        assert ("Lisbon" in every, "Porto" in every) == (True, True), words
+        assert ("Lisbon" in trusted, "Porto" in trusted) == (True, False), words
+    for bar, names in (("0.0", {"Ana", "Rita", "Tom"}), ("0.5", {"Ana", "Rita"})):
+        found = answer("entities", "--user", "ana", "--min-trust", bar, "--kind", "person")["entities"]
+        assert {node["name"] for node in found} == names
+    refused = run("facts", "--user", "ana", "--min-trust", "2")
+    assert (refused.exit_code, refused.stderr.split(":")[1]) == (2, " --min-trust")
+
+
+def test_what_is_added_says_through_what_it_came_and_how_far_it_is_trusted(
+    run: Run, answer: Answer, empty: Path
+) -> None:
+    (added,) = answer("add", "I moved.", "--user", "ana", "--trust", "0.3")["memories"]
+    shown = answer("show", added["id"])
+    assert [shown["memory"][name] for name in ("channel", "writer", "trust")] == ["cli", None, 0.3]
+    assert [change["channel"] for change in shown["history"]] == ["cli"]
+    text = run("show", added["id"]).stdout
+    assert re.search(r"^trust +0\.3$", text, re.M)
+    assert re.search(r"^channel +cli$", text, re.M)
+    assert "via cli" in run("history", added["id"]).stdout
+    answer("export", "all.jsonl")
+    answer("import", "all.jsonl", "--store", "copy.db")
+    (copied,) = answer("list", "--user", "ana", "--store", "copy.db")["memories"]
+    assert [copied[name] for name in ("id", "channel", "trust")] == [added["id"], "cli", 0.3]
+    assert run("add", "x", "--trust", "1.5").exit_code == 2
 
 
 def test_users_do_not_see_each_other(texts: Callable[..., list[str]]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from clock import Clock
 
 from mnemos import InvalidInput, Memory, Mnemos, writing_as
+from mnemos.entities import walk
 from mnemos.facts.stage import FactStage
 from mnemos.origin import HEARSAY
 from mnemos.records import KINDS
@@ -277,6 +278,35 @@ def test_timelines_keep_to_the_bar(memory: Mnemos) -> None:
     assert [("Lisbon" in one, "Porto" in one) for one in told] == [(True, True), (True, False)]
 
 
+def test_graphs_and_entities_keep_to_the_bar(memory: Mnemos) -> None:
+    say(memory, "Rita lives in Lisbon with her dog Milo.", 2019, name="Ana")
+    say(memory, "Rita lives in Porto with Tom.", 2020, name="Ana", trust=0.4)
+    say(memory, "Rita met Rosa in Faro.", 2021, name="Ana", trust=0.4)
+    for bar, names in (
+        (None, {"Rita", "Milo", "Tom", "Rosa", "Lisbon", "Porto", "Faro"}),
+        (0.5, {"Rita", "Milo", "Lisbon"}),
+    ):
+        found = {node.name: node for node in memory.entities(min_trust=bar)}
+        assert found.keys() - {"Ana"} == names
+        graph = memory.graph("Rita", depth=2, min_trust=bar)
+        told = " ".join(node.name for node in graph.nodes)
+        assert all((name in told) == (name in names) for name in ("Milo", "Lisbon", "Tom", "Rosa", "Porto", "Faro"))
+        cited = [memory.get(one) for edge in graph.edges for one in edge.memories]
+        assert {one.trust >= (bar or 0.0) for one in cited if one is not None} == {True}
+    assert found["Rita"].memories == 1
+    assert found["Rita"].last_seen == datetime(2019, 5, 1, 12, tzinfo=UTC)
+    assert not memory.graph("Tom", min_trust=0.5)
+    assert memory.graph("Tom")
+
+
+def test_many_untrusted_facts_do_not_crowd_out_a_trusted_one(memory: Mnemos, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "FACTS", 3)
+    say(memory, "Rita lives in Lisbon.", 2019, name="Ana")
+    for year, place in enumerate(("Porto", "Faro", "Braga", "Evora"), 2020):
+        say(memory, f"Rita lives in {place}.", year, name="Ana", trust=0.3)
+    assert "Lisbon" in {node.name for node in memory.graph("Rita", min_trust=0.5).nodes}
+
+
 def test_an_untrusted_move_does_not_end_what_rests_on_the_old_place(memory: Mnemos) -> None:
     say(memory, "I work at Siemens.", 2019, name="Ana")
     say(memory, "My boss is Carla.", 2020, name="Ana")
@@ -295,6 +325,9 @@ def test_a_bad_bar_is_refused(memory: Mnemos, bar: object) -> None:
         lambda: memory.list(min_trust=bar),  # type: ignore[arg-type]
         lambda: memory.profile(min_trust=bar),  # type: ignore[arg-type]
         lambda: memory.timeline(min_trust=bar),  # type: ignore[arg-type]
+        lambda: memory.facts(min_trust=bar),  # type: ignore[arg-type]
+        lambda: memory.entities(min_trust=bar),  # type: ignore[arg-type]
+        lambda: memory.graph("x", min_trust=bar),  # type: ignore[arg-type]
     ):
         with pytest.raises(InvalidInput) as refused:
             asked()

@@ -68,7 +68,7 @@ OPTIONS = {
 """What a field of the library is called on the command line, where it is not `--field`."""
 PLAIN = frozenset(
     "namespace kind since until as_of known_at now limit offset budget timezone date_order format name role "
-    "metadata idempotency_key valid_at invalid_at trust yes count bytes share policy at summarise_after "
+    "metadata idempotency_key valid_at invalid_at trust min_trust yes count bytes share policy at summarise_after "
     "delete_after tenant scopes expires upstream rate".split()
 )
 

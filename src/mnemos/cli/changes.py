@@ -12,6 +12,7 @@ from mnemos.cli.command import NOTHING, Call, Declined, command, on_store
 from mnemos.cli.options import read_json, read_words, scoped
 from mnemos.cli.output import console, tell, write_json
 from mnemos.errors import InvalidInput, NotFound
+from mnemos.origin import writing_as
 from mnemos.records import KINDS
 
 if TYPE_CHECKING:
@@ -38,8 +39,11 @@ UNKNOWN = "unknown"
 @click.option("--kind", default="turn", show_default=True, help="turn, note, document, fact or skill.")
 @click.option("--metadata", metavar="JSON", help="An object to keep with it.")
 @click.option("--idempotency-key", metavar="KEY", help="Adding again under the same key stores nothing.")
+@click.option("--trust", type=float, default=1.0, show_default=True, help="How far its source is trusted, 0 to 1.")
 @on_store(zoned=True)
-def add(call: Call, texts: tuple[str, ...], scope: dict[str, Any], at: str | None, **given: str | None) -> None:
+def add(
+    call: Call, texts: tuple[str, ...], scope: dict[str, Any], at: str | None, trust: float, **given: str | None
+) -> None:
     """Remember each TEXT, or what standard input says.
 
     The text - stands for all of standard input. All of them are on disk when it returns, or none.
@@ -47,17 +51,18 @@ def add(call: Call, texts: tuple[str, ...], scope: dict[str, Any], at: str | Non
     metadata = given["metadata"]
     words = [read_words(text) for text in texts]
     with call.open(create=True) as memory:
-        added = memory.add(
-            words,
-            session_id=given["session"],
-            kind=given["kind"] or "turn",
-            happened_at=datetime.now(UTC) if at == "now" else at,
-            name=given["name"],
-            role=given["role"],
-            metadata=None if metadata is None else read_json(metadata, "metadata"),
-            idempotency_key=given["idempotency_key"],
-            **scope,
-        )
+        with writing_as("cli", trust=trust):
+            added = memory.add(
+                words,
+                session_id=given["session"],
+                kind=given["kind"] or "turn",
+                happened_at=datetime.now(UTC) if at == "now" else at,
+                name=given["name"],
+                role=given["role"],
+                metadata=None if metadata is None else read_json(metadata, "metadata"),
+                idempotency_key=given["idempotency_key"],
+                **scope,
+            )
         memory.maintain(seconds=PATIENCE)
     if call.as_json:
         write_json({"memories": added})

@@ -9,7 +9,7 @@ import click
 
 from mnemos.cli.command import NOTHING, Call, command, on_store
 from mnemos.cli.levels import derive
-from mnemos.cli.options import scoped
+from mnemos.cli.options import scoped, trusted
 from mnemos.cli.output import console, show_time, tell, visible, write_json
 from mnemos.entities.graph import MENTIONED
 
@@ -28,8 +28,9 @@ NOTHING_KNOWN = "mnemos: nothing is known about this yet"
 )
 @scoped(below=False)
 @click.option("--kind", type=click.Choice(["person", "animal", "place", "thing"]), help="Only these.")
+@trusted
 @on_store(zoned=True)
-def entities(call: Call, scope: dict[str, Any], kind: str | None) -> None:
+def entities(call: Call, scope: dict[str, Any], kind: str | None, min_trust: float | None) -> None:
     """List people, animals, places and things.
 
     Those most often mentioned first, each with the names that it goes by, how many memories mention it, and when it
@@ -37,7 +38,7 @@ def entities(call: Call, scope: dict[str, Any], kind: str | None) -> None:
     """
     with call.open() as memory:
         derive(memory, quiet=call.as_json)
-        found = [node for node in memory.entities(**scope) if kind in (None, node.kind)]
+        found = [node for node in memory.entities(min_trust=min_trust, **scope) if kind in (None, node.kind)]
     if call.as_json:
         write_json({"entities": found})
         return
@@ -59,8 +60,9 @@ def entities(call: Call, scope: dict[str, Any], kind: str | None) -> None:
 @click.option("--depth", type=int, default=1, show_default=True, metavar="STEPS", help="How far to go, 1 to 4.")
 @click.option("--as-of", metavar="TIME", help="As things stood then.")
 @click.option("--graphml", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write GraphML too.")
+@trusted
 @on_store(zoned=True)
-def graph(call: Call, who: str, scope: dict[str, Any], depth: int, as_of: str | None, graphml: Path | None) -> None:
+def graph(call: Call, who: str, scope: dict[str, Any], graphml: Path | None, **given: Any) -> None:
     """Show what is known around WHO.
 
     Facts, each with the time in which it holds, and who is mentioned with whom. Leaves with code 1 where nothing is
@@ -68,7 +70,7 @@ def graph(call: Call, who: str, scope: dict[str, Any], depth: int, as_of: str | 
     """
     with call.open() as memory:
         derive(memory, quiet=call.as_json)
-        found = memory.graph(who, depth=depth, as_of=as_of, **scope)
+        found = memory.graph(who, **given, **scope)
     if graphml is not None and found:
         found.to_graphml(graphml)
     if call.as_json:

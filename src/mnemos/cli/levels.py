@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnemos.cli.command import NOTHING, Call, command, on_store
-from mnemos.cli.options import scoped
+from mnemos.cli.options import scoped, trusted
 from mnemos.cli.output import console, progress_bar, tell, visible, write_json
 
 if TYPE_CHECKING:
@@ -27,8 +27,9 @@ NOTHING_KNOWN = "mnemos: nothing is known about this yet"
 @click.argument("who", required=False)
 @scoped()
 @click.option("--as-of", metavar="TIME", help="As things stood then.  [default: now]")
+@trusted
 @on_store(zoned=True)
-def profile(call: Call, who: str | None, scope: dict[str, Any], as_of: str | None) -> None:
+def profile(call: Call, who: str | None, scope: dict[str, Any], **given: Any) -> None:
     """Show what is stable about WHO.
 
     Current facts by group, each with its day, what held until lately, and recurring themes. Without WHO, about the
@@ -36,7 +37,7 @@ def profile(call: Call, who: str | None, scope: dict[str, Any], as_of: str | Non
     """
     with call.open() as memory:
         derive(memory, quiet=call.as_json)
-        found = memory.profile(who, as_of=as_of, **scope)
+        found = memory.profile(who, **given, **scope)
     if call.as_json:
         write_json({"profile": found})
     elif found:
@@ -53,8 +54,9 @@ def profile(call: Call, who: str | None, scope: dict[str, Any], as_of: str | Non
 @scoped()
 @click.option("--since", metavar="TIME", help="From this time on.")
 @click.option("--until", metavar="TIME", help="Before this time.")
+@trusted
 @on_store(zoned=True)
-def timeline(call: Call, who: str | None, scope: dict[str, Any], since: str | None, until: str | None) -> None:
+def timeline(call: Call, who: str | None, scope: dict[str, Any], **given: Any) -> None:
     """Show what happened, in order, to WHO.
 
     Facts and plans that have a day, and the sentence that tells most of each episode. Without WHO, all of it. Leaves
@@ -62,7 +64,7 @@ def timeline(call: Call, who: str | None, scope: dict[str, Any], since: str | No
     """
     with call.open() as memory:
         derive(memory, quiet=call.as_json)
-        found = memory.timeline(who, since=since, until=until, **scope)
+        found = memory.timeline(who, **given, **scope)
     if call.as_json:
         write_json({"timeline": found})
     elif found:

@@ -55,7 +55,7 @@ def narrowed(function: F) -> Callable[..., Any]:
         **rest: Any,
     ) -> Any:
         where = dict(scope)
-        for name in ("since", "until", "as_of", "known_at", "now"):
+        for name in ("since", "until", "as_of", "known_at", "now", "min_trust"):
             where[name] = rest.pop(name)
         where |= {"kinds": kind or None, "sessions": session or None}
         where["filters"] = None if filters is None else read_json(filters, "filters")
@@ -71,7 +71,13 @@ def narrowed(function: F) -> Callable[..., Any]:
         click.option("--now", metavar="TIME", help="The time of asking.  [default: now]"),
         click.option("--filter", "filters", metavar="JSON", help="Conditions on attributes and metadata."),
     ]
-    return scoped()(_with(run, options))
+    return scoped()(_with(trusted(run), options))
+
+
+def trusted(function: F) -> F:
+    """`--min-trust`."""
+    text = "Only what is trusted at least so far, 0 to 1."
+    return click.option("--min-trust", type=float, metavar="TRUST", help=text)(function)
 
 
 def paged(limit: int) -> Callable[[F], F]:

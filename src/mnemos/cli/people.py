@@ -96,13 +96,13 @@ def show_memory(
         target = f"{link.relation} ({link.weight:g})  {link.source} → {link.target}"
         print_line(console, Text.assemble((f"{'link':<11} ", "cyan"), visible(target)))
     for change in changes:
-        print_line(console, Text.assemble((f"{'history':<11} ", "cyan"), _change(change, zone)))
+        print_line(console, Text.assemble((f"{'history':<11} ", "cyan"), visible(_change(change, zone))))
 
 
 def show_history(console: Console, changes: Iterable[Change], zone: str | None) -> None:
     """Each change, oldest first, with the words that it gave the memory."""
     for change in changes:
-        print_line(console, Text(_change(change, zone), "cyan"))
+        print_line(console, Text(visible(_change(change, zone)), "cyan"))
         if change.text is not None:
             print_indented(console, Text(excerpt(change.text, EXCERPT)))
         elif change.op == "add":
@@ -207,7 +207,11 @@ def _attributes(memory: Memory, zone: str | None) -> Iterable[tuple[str, str]]:
         if (moment := getattr(memory, name)) is not None:
             yield name, show_time(moment, zone)
     yield "version", str(memory.version)
-    yield "strength", f"{memory.strength:g}, {memory.uses} uses, trust {memory.trust:g}"
+    yield "strength", f"{memory.strength:g}, {memory.uses} uses"
+    yield "trust", f"{memory.trust:g}"
+    for name in ("channel", "writer"):
+        if value := getattr(memory, name):
+            yield name, str(value)
     for name in ("key", "value", "recipe"):
         if (value := getattr(memory, name)) is not None:
             yield name, str(value)
@@ -217,6 +221,8 @@ def _attributes(memory: Memory, zone: str | None) -> Iterable[tuple[str, str]]:
 
 def _change(change: Change, zone: str | None) -> str:
     line = f"{show_time(change.at, zone)}  {change.op}  version {change.version}"
+    if change.channel:
+        line += f"  via {change.channel}" + (f" ({change.writer})" if change.writer else "")
     if change.decision:
         line += f"  by {change.by}  decision {change.decision}" + ("  (undone)" if change.undone else "")
     return line

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mnemos.cli.command import Call, command, on_store
-from mnemos.cli.options import paged, scoped
+from mnemos.cli.options import paged, scoped, trusted
 from mnemos.cli.output import console, tell, write_json
 from mnemos.errors import InvalidInput
 
@@ -23,6 +23,7 @@ from mnemos.errors import InvalidInput
 @click.option("--current", is_flag=True, help="Leave out what has ceased to be true.")
 @click.option("--as-of", metavar="TIME", help="Only what was true then.")
 @click.option("--now", metavar="TIME", help="The time of asking.  [default: now]")
+@trusted
 @paged(100)
 @click.option("--ids", is_flag=True, help="Print ids only, one a line.")
 @click.option("--decisions", is_flag=True, help="Print the ids of what was decided about them, for undo.")

@@ -11,6 +11,7 @@ from mnemos.entities.names import plain
 from mnemos.entities.resolve import name_key
 from mnemos.records import Memory
 from mnemos.store import around, entities
+from mnemos.store.around import Bounds
 from mnemos.store.rows import fetch
 from mnemos.times import from_micros, to_micros
 
@@ -29,16 +30,16 @@ class Walk:
 
     Args:
         subject_key: the hash under which table `facts` has a subject.
-        as_of: microseconds; what came later is left out, and so are facts that did not hold then.
+        bounds: which memories count; facts that did not hold then are left out too.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, namespace: int, subject_key: Callable[[str], int], as_of: int | None
+        self, connection: sqlite3.Connection, namespace: int, subject_key: Callable[[str], int], bounds: Bounds
     ) -> None:
         self._connection = connection
         self._namespace = namespace
         self._subject_key = subject_key
-        self._as_of = as_of
+        self._bounds = bounds
         self._nodes: dict[str, Node] = {}
         self._groups: dict[str, list[int]] = {}
         self._edges: dict[tuple[str, str, str, str], Edge] = {}
@@ -53,7 +54,7 @@ class Walk:
                 if node.kind != "value" or node is start:
                     reached += self._expand(node, step)
             front = reached
-        if start.kind == "value" and not self._edges:
+        if not self._edges and (start.kind == "value" or (self._bounds.min_trust and not start.memories)):
             return Graph()
         edges = [edge for edge in self._edges.values() if edge.source in self._nodes and edge.target in self._nodes]
         return Graph(tuple(self._nodes.values()), tuple(sorted(edges, key=_order)))
@@ -71,15 +72,17 @@ class Walk:
         names = {node.name, *node.aliases}
         keys = sorted({self._subject_key(name) for name in names})
         group = self._groups.get(node.id, [])
-        nums = around.facts_near(self._connection, self._namespace, group, keys, FACTS)
+        bar = self._bounds.min_trust
+        nums = around.facts_near(self._connection, self._namespace, group, keys, bar, FACTS)
         return [memory for memory in fetch(self._connection, nums).values() if self._held(memory)]
 
     def _held(self, memory: Memory) -> bool:
-        if self._as_of is None:
+        at = self._bounds.as_of
+        if at is None:
             return True
         said = memory.valid_at or memory.happened_at
         ends = memory.invalid_at
-        return (said is None or to_micros(said) <= self._as_of) and (ends is None or to_micros(ends) > self._as_of)
+        return (said is None or to_micros(said) <= at) and (ends is None or to_micros(ends) > at)
 
     def _fact(self, node: Node, memory: Memory, step: int) -> None:
         said = [memory.metadata.get(part) for part in ("subject", "relation", "object")]
@@ -95,7 +98,7 @@ class Walk:
         self._edges.setdefault((edge.source, edge.target, relation, memory.id), edge)
 
     def _beside(self, node: Node, group: Sequence[int], step: int) -> None:
-        rows = around.together(self._connection, group, self._as_of, 4 * BESIDE)
+        rows = around.together(self._connection, group, self._bounds, 4 * BESIDE)
         roots: dict[int, list[int]] = {}
         for row in rows:
             roots.setdefault(entities.root(self._connection, row[0]), []).append(row[0])
@@ -107,8 +110,8 @@ class Walk:
             pair = (min(node.id, other.id), max(node.id, other.id), MENTIONED, "")
             if pair in self._edges or other.id == node.id:
                 continue
-            count, first, last = around.joint(self._connection, group, members, self._as_of)
-            ids = around.shared(self._connection, group, members, self._as_of, CITED)
+            count, first, last = around.joint(self._connection, group, members, self._bounds)
+            ids = around.shared(self._connection, group, members, self._bounds, CITED)
             times = (from_micros(first), from_micros(last))
             self._edges[pair] = Edge(node.id, other.id, MENTIONED, float(count), *times, memories=tuple(ids))
 
@@ -129,20 +132,22 @@ class Walk:
         if node_id[0] == "v":
             node = Node(node_id, name, "value", depth=step)
         else:
-            node = replace(describe(self._connection, int(node_id[1:])), depth=step)
+            node = replace(describe(self._connection, int(node_id[1:]), self._bounds.min_trust), depth=step)
             self._groups[node_id] = entities.group(self._connection, int(node_id[1:]))
         if len(self._nodes) < NODES:
             self._nodes[node_id] = node
         return node
 
 
-def describe(connection: sqlite3.Connection, root: int) -> Node:
-    """An entity with the names it goes by and when it was seen."""
+def describe(connection: sqlite3.Connection, root: int, min_trust: float = 0.0) -> Node:
+    """An entity with the names it goes by and when it was seen, in memories that are trusted so far."""
     group = entities.group(connection, root)
     named = [one for num in group if (one := entities.by_num(connection, num)) is not None]
+    if min_trust:
+        named = [named[0], *(one for one in named[1:] if around.seen(connection, [one.num], min_trust).memories)]
     by_hand = [alias.name for alias in entities.aliases_of(connection, root) if alias.decision and not alias.undone]
     names = list(dict.fromkeys([*(one.name for one in named[1:]), *by_hand]))
-    seen = around.seen(connection, group)
+    seen = around.seen(connection, group, min_trust)
     aliases = {plain(name): name for name in reversed(names) if plain(name) != plain(named[0].name)}
     first, last = from_micros(seen.first), from_micros(seen.last)
     others = tuple(reversed(aliases.values()))

@@ -9,6 +9,16 @@ from typing import NamedTuple
 from mnemos.store.entities import NAMED, Named, marks
 
 _SHOWN = "hidden = 0 AND expired_at IS NULL"
+_BOUNDED = "(? IS NULL OR m.happened_at <= ?) AND m.trust >= ?"
+
+
+class Bounds(NamedTuple):
+    """Which memories count."""
+
+    as_of: int | None = None
+    """Those that had happened then (microseconds); None: all."""
+    min_trust: float = 0.0
+    """Those that are trusted at least so far."""
 
 
 class Seen(NamedTuple):
@@ -32,17 +42,17 @@ def names_in(connection: sqlite3.Connection, namespaces: Sequence[int]) -> dict[
     }
 
 
-def seen(connection: sqlite3.Connection, nums: Sequence[int]) -> Seen:
+def seen(connection: sqlite3.Connection, nums: Sequence[int], min_trust: float = 0.0) -> Seen:
     """How often any of these names is written in memories that the store shows."""
     query = (
-        f"SELECT count(*), min(happened_at), max(happened_at) FROM memories WHERE {_SHOWN} "
+        f"SELECT count(*), min(happened_at), max(happened_at) FROM memories WHERE {_SHOWN} AND trust >= ? "
         f"AND num IN (SELECT memory FROM mentions WHERE entity IN ({marks(nums)}))"
     )
-    return Seen(*connection.execute(query, list(nums)).fetchone())
+    return Seen(*connection.execute(query, (min_trust, *nums)).fetchone())
 
 
 def together(
-    connection: sqlite3.Connection, nums: Sequence[int], as_of: int | None, limit: int
+    connection: sqlite3.Connection, nums: Sequence[int], bounds: Bounds, limit: int
 ) -> list[tuple[int, int, int | None, int | None]]:
     """Names written in the same memories as these: number, how many memories, first and last time; most first."""
     those = marks(nums)
@@ -50,9 +60,9 @@ def together(
         f"SELECT b.entity, count(DISTINCT a.memory), min(m.happened_at), max(m.happened_at) FROM mentions a "
         f"JOIN mentions b ON b.memory = a.memory JOIN memories m ON m.num = a.memory "
         f"WHERE a.entity IN ({those}) AND b.entity NOT IN ({those}) AND m.hidden = 0 AND m.expired_at IS NULL "
-        f"AND (? IS NULL OR m.happened_at <= ?) GROUP BY b.entity ORDER BY 2 DESC, b.entity LIMIT ?"
+        f"AND {_BOUNDED} GROUP BY b.entity ORDER BY 2 DESC, b.entity LIMIT ?"
     )
-    return connection.execute(query, (*nums, *nums, as_of, as_of, limit)).fetchall()
+    return connection.execute(query, (*nums, *nums, *_values(bounds), limit)).fetchall()
 
 
 def latest(connection: sqlite3.Connection, num: int) -> int:
@@ -61,20 +71,20 @@ def latest(connection: sqlite3.Connection, num: int) -> int:
 
 
 def joint(
-    connection: sqlite3.Connection, ones: Sequence[int], others: Sequence[int], as_of: int | None
+    connection: sqlite3.Connection, ones: Sequence[int], others: Sequence[int], bounds: Bounds
 ) -> tuple[int, int | None, int | None]:
     """In how many memories both are written, and when first and last."""
     query = f"SELECT count(*), min(m.happened_at), max(m.happened_at) {_both(ones, others)}"
-    count, first, last = connection.execute(query, (*ones, *others, as_of, as_of)).fetchone()
+    count, first, last = connection.execute(query, (*ones, *others, *_values(bounds))).fetchone()
     return count, first, last
 
 
 def shared(
-    connection: sqlite3.Connection, ones: Sequence[int], others: Sequence[int], as_of: int | None, limit: int
+    connection: sqlite3.Connection, ones: Sequence[int], others: Sequence[int], bounds: Bounds, limit: int
 ) -> list[str]:
     """Ids of memories in which both are written, latest first."""
     query = f"SELECT m.id {_both(ones, others)} ORDER BY m.seq DESC LIMIT ?"
-    return [memory_id for (memory_id,) in connection.execute(query, (*ones, *others, as_of, as_of, limit))]
+    return [memory_id for (memory_id,) in connection.execute(query, (*ones, *others, *_values(bounds), limit))]
 
 
 def _both(ones: Sequence[int], others: Sequence[int]) -> str:
@@ -82,12 +92,21 @@ def _both(ones: Sequence[int], others: Sequence[int]) -> str:
         f"FROM memories m WHERE m.hidden = 0 AND m.expired_at IS NULL "
         f"AND m.num IN (SELECT memory FROM mentions WHERE entity IN ({marks(ones)})) "
         f"AND m.num IN (SELECT memory FROM mentions WHERE entity IN ({marks(others)})) "
-        f"AND (? IS NULL OR m.happened_at <= ?)"
+        f"AND {_BOUNDED}"
     )
 
 
+def _values(bounds: Bounds) -> tuple[int | None, int | None, float]:
+    return bounds.as_of, bounds.as_of, bounds.min_trust
+
+
 def facts_near(
-    connection: sqlite3.Connection, namespace: int, nums: Sequence[int], subjects: Sequence[int], limit: int
+    connection: sqlite3.Connection,
+    namespace: int,
+    nums: Sequence[int],
+    subjects: Sequence[int],
+    min_trust: float,
+    limit: int,
 ) -> list[int]:
     """Facts about these subjects (keys of table `facts`), and facts derived from memories that have these names."""
     near = (
@@ -98,7 +117,7 @@ def facts_near(
     )
     query = (
         f"SELECT num FROM memories WHERE num IN ({near}) AND namespace = ? AND {_SHOWN} AND resting IS NULL "
-        f"ORDER BY seq DESC LIMIT ?"
+        f"AND trust >= ? ORDER BY seq DESC LIMIT ?"
     )
-    rows = connection.execute(query, (namespace, *subjects, *nums, *nums, namespace, limit))
+    rows = connection.execute(query, (namespace, *subjects, *nums, *nums, namespace, min_trust, limit))
     return [memory for (memory,) in rows]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlite3 import Connection
 
 from mnemos.aio import in_thread
-from mnemos.arguments import read_count
+from mnemos.arguments import read_bar, read_count
 from mnemos.entities.graph import Graph, Node
 from mnemos.entities.names import plain
 from mnemos.entities.resolve import ALIAS, name_key
@@ -18,6 +18,7 @@ from mnemos.facts.scene import THE_USER
 from mnemos.keeping import Keeper
 from mnemos.namespaces import read_scope
 from mnemos.store import around, decisions, entities
+from mnemos.store.around import Bounds
 from mnemos.store.decisions import USER
 from mnemos.store.entities import Named
 from mnemos.times import TimeLike, read_optional_time
@@ -35,14 +36,21 @@ class GraphVerbs(Keeper):
         user_id: str | None = None,
         agent_id: str | None = None,
         namespace: Sequence[str] | None = None,
+        min_trust: float | None = None,
     ) -> list[Node]:
-        """People, animals, places and things of a namespace, those most often mentioned first."""
+        """People, animals, places and things of a namespace, those most often mentioned first.
+
+        Args:
+            min_trust: only those that something mentions which is trusted at least so far, 0 to 1.
+        """
         scope = read_scope(user_id, agent_id, namespace)
+        bar = read_bar(min_trust) or 0.0
         with self._store.db.read() as connection:
             spaces = around.names_in(connection, self._store.namespaces_of(scope))
             roots = [named.num for names in spaces.values() for named in names if named.into is None]
-            found = [describe(connection, root) for root in roots]
-        return sorted(found, key=lambda node: (-node.memories, plain(node.name)))
+            found = [describe(connection, root, bar) for root in roots]
+        shown = [node for node in found if node.memories or not bar]
+        return sorted(shown, key=lambda node: (-node.memories, plain(node.name)))
 
     def graph(
         self,
@@ -53,6 +61,7 @@ class GraphVerbs(Keeper):
         user_id: str | None = None,
         agent_id: str | None = None,
         namespace: Sequence[str] | None = None,
+        min_trust: float | None = None,
     ) -> Graph:
         """What is known around somebody or something: facts as dated edges, and who is mentioned with whom.
 
@@ -60,18 +69,19 @@ class GraphVerbs(Keeper):
             entity: a name, any that it goes by; `user` for the one whose memory it is and who has no name in it.
             depth: how many steps to go from there, 1 to 4; a graph has at most 200 nodes.
             as_of: leaves out what was said later, and facts that did not hold then.
+            min_trust: only what is trusted at least so far, 0 to 1.
 
         Returns:
             An empty graph (false) where nothing is known.
         """
         who = read_text(entity, "entity")
         depth = read_count(depth, "depth", 1, DEEPEST)
-        at = read_optional_time(as_of, "as_of", self._zone)
+        bounds = Bounds(read_optional_time(as_of, "as_of", self._zone), read_bar(min_trust) or 0.0)
         scope = read_scope(user_id, agent_id, namespace)
         with self._store.db.read() as connection:
             for num in self._store.namespaces_of(scope):
                 asked = THE_USER if plain(who) in ("user", "me", "i") else who
-                return Walk(connection, num, subject_key, at).around(asked, depth)
+                return Walk(connection, num, subject_key, bounds).around(asked, depth)
         return Graph()
 
     def alias(
