@@ -64,11 +64,26 @@ class Decoder:
         """
         cache = DynamicCache()
         places = torch.arange(start, start + len(ids), device=self.device)
-        with still(self.model):
-            _base(self.model)(
-                input_ids=ids[None].to(self.device), position_ids=places[None], past_key_values=cache, use_cache=True
-            )
-        return [(layer.keys[0], layer.values[0]) for layer in cache.layers]
+        with self.at_rest() as base:
+            base(input_ids=ids[None].to(self.device), position_ids=places[None], past_key_values=cache, use_cache=True)
+        read: Any = cache.layers
+        return [(layer.keys[0], layer.values[0]) for layer in read]
+
+    @contextmanager
+    def at_rest(self) -> Iterator[Any]:
+        """The decoder without its head, in evaluation mode, with positions that remember no other text.
+
+        Afterwards it is as it was.
+        """
+        base, training = self.model.base_model, self.model.training
+        rotary = base.rotary_emb
+        base.rotary_emb = self.rotation.fresh(self.device)
+        self.model.train(False)
+        try:
+            yield base
+        finally:
+            base.rotary_emb = rotary
+            self.model.train(training)
 
     def placed(self, layers: Layers, positions: Tensor, length: int) -> Layers:
         """Keys that stand nowhere, put at their places; values as they are."""
@@ -120,28 +135,12 @@ class Decoder:
             )
 
 
-@contextmanager
-def still(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside, and whatever mode there was afterwards."""
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)
-
-
 def _slack(dtype: torch.dtype) -> float:
     return 1e-4 if dtype in (torch.float32, torch.float64) else 0.05
 
 
-def _base(model: PreTrainedModel) -> Any:
-    """The decoder without its head."""
-    return model.base_model
-
-
 def _decoder(model: PreTrainedModel) -> Any:
-    base, kind = _base(model), model.config.model_type
+    base, kind = model.base_model, model.config.model_type
     if not hasattr(base, "rotary_emb"):
         learned = any("position" in name or name.endswith("wpe") for name, _ in base.named_modules())
         problem = "learned absolute positions" if learned else "no rotary positions"

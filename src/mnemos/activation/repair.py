@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mnemos.activation.models import Decoder, Layers, still
+from mnemos.activation.models import Decoder, Layers
 
 Choose = Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]
 """Which tokens go on: old keys, new keys, old values, new values ([heads, tokens, dimensions]), and how many."""
@@ -129,8 +129,8 @@ class _Run:
             for number, layer in enumerate(self._decoder.layers)
         ]
         try:
-            with still(self._decoder.model):
-                self._decoder.model.base_model(
+            with self._decoder.at_rest() as base:
+                base(
                     input_ids=ids[self._rows][None],
                     position_ids=self._rows[None],
                     attention_mask=self._decoder.mask(self._rows, self._length, None),

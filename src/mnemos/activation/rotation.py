@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import inspect
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,12 +30,16 @@ class Rotation:
     """The rotary positions of one model.
 
     Args:
-        rotary: the model's rotary module. It is copied, and never changed.
+        rotary: the model's rotary module. It is only asked of what kind it is.
     """
 
-    def __init__(self, rotary: nn.Module) -> None:
-        self._pristine = copy.deepcopy(rotary)
+    def __init__(self, rotary: Any) -> None:
+        self._pristine: nn.Module = type(rotary)(rotary.config)
         self._typed = "layer_type" in inspect.signature(rotary.forward).parameters
+
+    def fresh(self, device: torch.device) -> nn.Module:
+        """A rotary module that has seen no text yet: dynamic scaling remembers the longest that it saw."""
+        return copy.deepcopy(self._pristine).to(device)
 
     def angles(self, positions: Tensor, length: int, layer_type: str) -> Angles:
         """The angles of positions in a sequence of so many tokens.
@@ -47,7 +52,7 @@ class Rotation:
         device = positions.device
         # one more position at the end says how long the sequence is
         asked = torch.cat([positions, torch.tensor([length - 1], device=device)])[None]
-        rotary = copy.deepcopy(self._pristine).to(device)
+        rotary = self.fresh(device)
         settings = {"layer_type": layer_type} if self._typed else {}
         with torch.no_grad():
             cos, sin = rotary(torch.zeros(1, dtype=torch.float32, device=device), asked, **settings)
