@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
 from mnemos.errors import InvalidInput
@@ -171,3 +173,19 @@ def read_clock(moment: datetime) -> datetime:
     if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise InvalidInput("clock", "returned a time without a zone", "return datetime.now(timezone.utc)")
     return moment
+
+
+def read_seconds(seconds: object) -> float | None:
+    """A length of time above 0, or None."""
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        raise InvalidInput("seconds", f"{str(seconds)[:40]!r} is not a length of time", "give seconds above 0")
+    return float(seconds)
+
+
+def read_path(path: object) -> Path:
+    """The path of a file."""
+    if not isinstance(path, str | os.PathLike) or not str(path) or "\x00" in str(path):
+        raise InvalidInput("path", f"is {path!r}", "give the path of a file, such as 'ana.db'")
+    return Path(path)

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from mnemos.aio import in_thread
-from mnemos.arguments import read_callable, read_clock, read_flag
+from mnemos.arguments import read_callable, read_clock, read_flag, read_path, read_seconds
 from mnemos.embed.missing import MissingEmbedder
 from mnemos.embed.protocol import Embedder
 from mnemos.embed.static import StaticEmbedder
@@ -33,6 +33,7 @@ from mnemos.recall.indexing import Indexer
 from mnemos.recall.search import Searcher
 from mnemos.records import Namespace
 from mnemos.stages import Stage
+from mnemos.store.artifacts import Artifacts
 from mnemos.store.checking import Problem
 from mnemos.store.erasing import Erasure
 from mnemos.store.sqlite import SqliteStore
@@ -67,7 +68,7 @@ class Keeper:
         stages: Sequence[Stage] | None = None,
         llm: LanguageModel | None = None,
     ) -> None:
-        file = _read_path(path)
+        file = read_path(path)
         if embedder is not None and not isinstance(embedder, Embedder):
             raise InvalidInput(
                 "embedder", f"is a {type(embedder).__name__}", "give an object with name, dim and embed()"
@@ -98,6 +99,8 @@ class Keeper:
             self._language_work(indexer.index_offline),
         )
         self._uses: Counter[str] = Counter()
+        self.artifacts = Artifacts(self._store.db, self._now)
+        """What was made of memories for models that read another form than text."""
         if self._store.analyzer() != ANALYZER:
             self.reindex()
         changes = embedder is not None and embedder.name != self._serving().name
@@ -135,7 +138,7 @@ class Keeper:
         """
         self._flush_uses()
         gentle = read_flag(gentle, "gentle")
-        return self._maintainer.run(self._now(), _read_seconds(seconds), progress, gentle=gentle)
+        return self._maintainer.run(self._now(), read_seconds(seconds), progress, gentle=gentle)
 
     def _maintain_gently(self) -> None:
         self._flush_uses()
@@ -169,7 +172,7 @@ class Keeper:
 
     def backup(self, path: str | os.PathLike[str]) -> int:
         """Copy the store to a new file while it is in use; returns its size in bytes."""
-        target = _read_path(path)
+        target = read_path(path)
         self._flush_uses()
         return self._store.backup(target)
 
@@ -267,9 +270,10 @@ class Keeper:
         if self._uses:
             uses, self._uses = self._uses, Counter()
             self._store.record_uses(uses, self._now())
+        self.artifacts.flush()
 
     def _not_itself(self, path: str | os.PathLike[str]) -> Path:
-        file = _read_path(path)
+        file = read_path(path)
         if file.resolve() == self._store.db.file:
             raise InvalidInput("path", f"{file} is this store itself", "name another file")
         return file
@@ -283,17 +287,3 @@ class Keeper:
     averify_erased = in_thread(verify_erased)
     abackup = in_thread(backup)
     aexport_file = in_thread(export_file)
-
-
-def _read_seconds(seconds: object) -> float | None:
-    if seconds is None:
-        return None
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-        raise InvalidInput("seconds", f"{str(seconds)[:40]!r} is not a length of time", "give seconds above 0")
-    return float(seconds)
-
-
-def _read_path(path: object) -> Path:
-    if not isinstance(path, str | os.PathLike) or not str(path) or "\x00" in str(path):
-        raise InvalidInput("path", f"is {path!r}", "give the path of a file, such as 'ana.db'")
-    return Path(path)

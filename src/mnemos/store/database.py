@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
+import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from mnemos.errors import NewerSchema, NotAStore, ReadOnlyStore, StoreBusy, StoreError, StoreFull
@@ -39,6 +43,20 @@ class Database:
                 self._connection.close()
                 raise
             self.raw = RawFile(self.file) if self.file.is_file() else None
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where files that belong to the store lie: beside it; of a store without a file, in a folder for this while.
+
+        It may not be there yet.
+        """
+        if self.raw is not None:
+            return self.file.with_name(self.file.name + ".d")
+        made = Path(tempfile.mkdtemp(prefix="mnemos-"))
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
+        return made
+
+    _remove_folder: weakref.finalize[..., Database] | None = None
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -107,6 +125,8 @@ class Database:
             self._connection.close()
             if self.raw is not None:
                 self.raw.release()
+            if self._remove_folder is not None:
+                self._remove_folder()
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from typing import Literal
 from mnemos.errors import NotFound
 from mnemos.records import LEVELS, Deletion
 from mnemos.store import entities, jobs, kept, log, superseding
+from mnemos.store.artifact_upkeep import has_gone, unlink_gone
 from mnemos.store.database import BUSY_TIMEOUT_MS, Database
 from mnemos.store.freespace import is_dirty, slack
 from mnemos.store.meta import read_meta, write_meta
@@ -85,18 +86,25 @@ class Eraser:
         with self.db.plain() as connection, _waiting(connection, wait_ms):
             if connection.in_transaction:
                 return "pending"
+            unlinked = unlink_gone(self.db)
             done = self.db.raw is None or (
                 _truncate_wal(connection) and (not is_dirty(self.db.raw) or _rewrite(connection))
             )
             if done:
                 done = _mark_done(connection)
-        return "done" if done else "pending"
+        return "done" if done and unlinked else "pending"
 
     def purge_if_pending(self, wait_ms: int = PURGE_WAIT_MS) -> Purge:
         """Try again what an earlier delete could not finish."""
         with self.db.read() as connection:
             pending = read_meta(connection, "purge", "done") == "pending"
-        return self.purge(wait_ms) if pending else "done"
+            files = has_gone(connection)
+        if pending:
+            return self.purge(wait_ms)
+        if files:
+            with self.db.plain() as connection, _waiting(connection, wait_ms):
+                return "done" if unlink_gone(self.db) else "pending"
+        return "done"
 
     def verify_erased(self, text: str, tokens: bytes = b"") -> Erasure:
         """Live memories that hold a text, and stray copies of its bytes or of its token ids."""

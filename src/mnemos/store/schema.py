@@ -9,6 +9,8 @@ written, which keeps old copies of deleted words from lingering in half-empty pa
 
 from __future__ import annotations
 
+from mnemos.store.schema_artifacts import FIFTH
+
 APPLICATION_ID = 0x4D4E454D
 """`MNEM`: how a file says that it is a Mnemos store."""
 
@@ -274,5 +276,5 @@ CREATE TABLE item_vectors (
 CREATE INDEX item_vectors_memory ON item_vectors (memory, embedder);
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH)
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
 """In order; the position of each, counted from one, is the schema version that it leads to."""
