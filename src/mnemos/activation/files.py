@@ -1,0 +1,163 @@
+"""Blocks on disk: one safetensors file each, mapped into memory when it is read.
+
+A file holds the token ids, the ids that stood before them, and keys and values layer by layer; in its header stand the
+fingerprint, how it is stored, and a quick sum of every tensor. Nothing in it is executed. What is loaded in full
+precision is a private view of the file: its bytes are fetched as they are used, and a change to it never reaches the
+file. To be kept for good a file is handed to the store, which names it by its content and writes it durably.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mnemos.activation.blocks import Block, BlockDamaged, BlockRefused, misfits
+from mnemos.activation.fingerprint import Fingerprint, differences
+from mnemos.activation.models import Layers
+from mnemos.activation.quantising import STORAGES, Storage, packed, unpacked
+from mnemos.activation.sums import quick_sum
+
+KIND = "mnemos block 1"
+"""What a file says that it is; the number changes with the layout."""
+Tensors = dict[str, Tensor]
+
+
+def save(block: Block, path: Path, storage: Storage = "full") -> None:
+    """Write a block to a file, over any that is there.
+
+    Args:
+        block: what to write; it is not changed.
+        path: where.
+        storage: `full`: as the model made it; `int8`, `int4`: see `quantising`.
+
+    Raises:
+        InvalidInput: a key or value is NaN or infinite, or the storage is not known.
+    """
+    tensors = {"ids": block.ids.to(torch.int32), "after": torch.tensor(block.after, dtype=torch.int32)}
+    for number, (keys, values) in enumerate(block.layers):
+        for name, kept in packed(keys, values, storage).items():
+            tensors[f"{number}.{name}"] = _own(kept)
+    header = {
+        "kind": KIND,
+        "storage": storage,
+        "layers": str(len(block.layers)),
+        "seconds": repr(block.seconds),
+        "fingerprint": block.fingerprint.to_json(),
+        "sums": json.dumps({name: quick_sum(kept) for name, kept in tensors.items()}),
+    }
+    save_file(tensors, path, header)
+
+
+def load(
+    path: Path,
+    expected: Fingerprint,
+    *,
+    ids: Tensor | None = None,
+    after: tuple[int, ...] | None = None,
+    check: bool = True,
+) -> Block:
+    """Read a block from a file.
+
+    Args:
+        path: where `save` wrote it.
+        expected: the fingerprint of the model at hand.
+        ids: token ids that it has to be made of; None: whatever it is made of.
+        after: the sinks that it has to be read after; None: any.
+        check: whether to compare sums. That reads every byte once, at the speed of the disk or of memory; without it,
+            the bytes of a block in full precision are not touched before they are used.
+
+    Returns:
+        The block on the CPU, in the model's number type.
+
+    Raises:
+        BlockRefused: another model made it, or it is of another text or after other sinks; each difference is named.
+        BlockDamaged: the file is missing, cut off, damaged, or no block.
+    """
+    header, tensors = _opened(path)
+    with _whole(path):
+        found = Fingerprint.from_json(header["fingerprint"])
+    different = differences(expected, found)
+    if different:
+        raise BlockRefused(different)
+    with _whole(path):
+        if check:
+            _compare(tensors, json.loads(header["sums"]), path)
+        block = _block(header, tensors, found)
+    different = misfits(block, ids, after)
+    if different:
+        raise BlockRefused(different)
+    return block
+
+
+def described(path: Path) -> tuple[Fingerprint, Storage, int]:
+    """Who made a file, how it is stored and how many tokens it has, without reading keys or values.
+
+    Raises:
+        BlockDamaged: the file is missing, cut off, or no block.
+    """
+    header, tensors = _opened(path)
+    with _whole(path):
+        return Fingerprint.from_json(header["fingerprint"]), _storage(header), len(tensors["ids"])
+
+
+def _opened(path: Path) -> tuple[dict[str, str], Tensors]:
+    """A file's header, and its tensors as views of the mapped file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("kind") != KIND:
+                raise _damaged(path, f"is no block of this release, but {header.get('kind', 'of no kind')!r}")
+            names: list[str] = file.keys()
+            return header, {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, f"cannot be read: {error}") from error
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """What is missing or strange in a file's parts is told as damage."""
+    try:
+        yield
+    except (KeyError, ValueError) as error:
+        raise _damaged(path, f"is not put together as a block: {error}") from error
+
+
+def _block(header: Mapping[str, str], tensors: Tensors, fingerprint: Fingerprint) -> Block:
+    dtype = getattr(torch, fingerprint.dtype)
+    storage = _storage(header)
+    layers: Layers = []
+    for number in range(int(header["layers"])):
+        own = {name.partition(".")[2]: kept for name, kept in tensors.items() if name.partition(".")[0] == str(number)}
+        layers.append(unpacked(own, storage, dtype))
+    after = tuple(tensors["after"].tolist())
+    return Block(tensors["ids"].to(torch.int64), layers, fingerprint, after, float(header["seconds"]))
+
+
+def _storage(header: Mapping[str, str]) -> Storage:
+    for storage in STORAGES:
+        if header["storage"] == storage:
+            return storage
+    raise ValueError(f"it is stored as {header['storage'][:20]!r}")
+
+
+def _compare(tensors: Tensors, sums: Mapping[str, str], path: Path) -> None:
+    wrong = sorted(name for name, kept in tensors.items() if sums.get(name) != quick_sum(kept))
+    if wrong or set(sums) != set(tensors):
+        raise _damaged(path, f"is damaged: the bytes of {', '.join(wrong[:3]) or 'a tensor'} are not those written")
+
+
+def _own(kept: Tensor) -> Tensor:
+    """A tensor on the CPU that shares its bytes with no other."""
+    here = kept.detach().cpu().contiguous()
+    return here if here.untyped_storage().nbytes() == here.nbytes else here.clone()
+
+
+def _damaged(path: Path, problem: str) -> BlockDamaged:
+    return BlockDamaged(f"{path.name} {problem}; drop it and encode the memory again")
