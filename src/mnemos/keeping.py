@@ -157,11 +157,17 @@ class Keeper:
 
     def check(self) -> list[Problem]:
         """Every disagreement between the log and what is derived from it; empty when all is well."""
-        return self._store.check(self._index, vectors_can_be_made=not isinstance(self._serving(), MissingEmbedder))
+        can_embed = not isinstance(self._serving(), MissingEmbedder)
+        found = self._store.check(self._index, vectors_can_be_made=can_embed)
+        return found if any(one.table == "file" for one in found) else [*found, *self._store.check_artifacts()]
 
     def reindex(self) -> int:
-        """Build memories, links, passages and vectors anew from the log; returns how many memories."""
+        """Build memories, links, passages and vectors anew from the log; returns how many memories.
+
+        What is left over of artifacts is removed; they are made anew where a model is attached.
+        """
         rebuilt = self._store.reindex(self._index, ANALYZER, self._now())
+        self._store.sweep_artifacts(thorough=True)
         self._store.purge()
         return rebuilt
 
@@ -171,7 +177,7 @@ class Keeper:
         return self._store.verify_erased(text, tokens.tobytes())
 
     def backup(self, path: str | os.PathLike[str]) -> int:
-        """Copy the store to a new file while it is in use; returns its size in bytes."""
+        """Copy the store to a new file, and its artifacts beside that, while it is in use; returns their bytes."""
         target = read_path(path)
         self._flush_uses()
         return self._store.backup(target)

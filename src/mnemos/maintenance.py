@@ -101,6 +101,8 @@ class Maintainer:
                     break
             forgotten = 0 if self._stopped() else keep_budgets(self._store.db, self._index, now, self._stopped)
             expired = len(self._store.erase_expired(now).ids)
+            if not gentle:
+                self._store.sweep_artifacts()
             return Maintained(done, failed, expired, waiting, self._store.purge_if_pending(), self._read, forgotten)
 
     def _stopped(self) -> bool:

@@ -61,7 +61,7 @@ def scratch(folder: Path) -> Iterator[Path]:
     with translated(folder):
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _sync(folder.parent)
+            sync(folder.parent)
         name = new_id()
         unlocked, part = folder / f".{name}{NEW}", folder / f".{name}{PART}"
         unlocked.mkdir(mode=0o700)
@@ -156,7 +156,12 @@ def publish(folder: Path, path: Path, name: str) -> None:
     """Give a file that is on disk its name, on disk too."""
     with translated(folder):
         os.replace(path, folder / name)
-        _sync(folder)
+        sync(folder)
+
+
+def is_open_to_us(folder: Path) -> bool:
+    """Whether this process can see what is in a folder, if it is there."""
+    return not folder.exists() or os.access(folder, os.R_OK | os.W_OK | os.X_OK)
 
 
 def named(folder: Path) -> dict[str, int]:
@@ -181,11 +186,11 @@ def remove(folder: Path, names: list[str]) -> list[str]:
             gone.append(name)
     if gone and folder.is_dir():
         with contextlib.suppress(OSError):
-            _sync(folder)
+            sync(folder)
     return gone
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     """Bring the names in a folder to disk."""
     if sys.platform == "win32":
         return

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import mmap
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from typing import Literal
 from mnemos.errors import NotFound
 from mnemos.records import LEVELS, Deletion
 from mnemos.store import entities, jobs, kept, log, superseding
-from mnemos.store.artifact_upkeep import has_gone, unlink_gone
+from mnemos.store.artifact_files import NAME
+from mnemos.store.artifact_upkeep import has_gone, holds, strays, unlink_gone
 from mnemos.store.database import BUSY_TIMEOUT_MS, Database
 from mnemos.store.freespace import is_dirty, slack
 from mnemos.store.meta import read_meta, write_meta
@@ -122,8 +122,9 @@ class Eraser:
                 stray.append(str(self.db.path))
             for path in _files_beside(self.db.file):
                 # frames of live rows stay in the log while a reader holds it
-                if (truncated or not live) and any(_holds(path, needle) for needle in needles):
+                if (truncated or not live) and any(holds(path, needle) for needle in needles):
                     stray.append(str(path))
+            stray += strays(self.db, live, needles)
         return Erasure(tuple(live), tuple(stray))
 
 
@@ -286,15 +287,11 @@ def _where_held(connection: sqlite3.Connection, table: str, rest: str, needles: 
 
 
 def _files_beside(path: Path) -> list[Path]:
-    """Every other file in which the store keeps words. SQLite's -shm holds none, and must not be opened: rawfile.py."""
+    """Other files in which the store keeps words. SQLite's -shm holds none, and must not be opened: rawfile.py.
+
+    Not those of artifacts, which `strays` looks through.
+    """
     beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-journal")]
     folder = path.with_name(path.name + ".d")
-    artifacts = sorted(folder.rglob("*")) if folder.is_dir() else []
-    return [p for p in (*beside, *artifacts) if p.is_file()]
-
-
-def _holds(path: Path, needle: bytes) -> bool:
-    if path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        return view.find(needle) >= 0
+    others = [p for p in sorted(folder.rglob("*")) if not NAME.fullmatch(p.name)] if folder.is_dir() else []
+    return [p for p in (*beside, *others) if p.is_file()]

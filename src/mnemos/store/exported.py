@@ -53,6 +53,7 @@ DECISION_FIELDS: Mapping[str, tuple[type, ...]] = {
 FEEDBACK_FIELDS: Mapping[str, tuple[type, ...]] = {
     "type": _TEXT, "namespace": (list,), "weights": (dict,), "count": _WHOLE, "updated_at": _WHOLE,
 }  # fmt: skip
+FORM_FIELDS: Mapping[str, tuple[type, ...]] = {"type": _TEXT, "memory": _TEXT, "form": _TEXT, "at": _WHOLE}
 
 BODY_FIELDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("speaker", "role", "session_id", "agent_id", "source_id", "key"), _MAYBE_TEXT),

@@ -30,8 +30,9 @@ class Porter:
     db: Database
 
     def export_entries(self, namespaces: Sequence[Namespace] | None = None, /) -> Iterator[dict[str, Any]]:
-        """The log in order, then what is derived, then use counts; `namespaces` narrows all three.
+        """The log in order, then what is derived, then use counts and the like; `namespaces` narrows it all.
 
+        Of artifacts only that a memory has them: they are made anew for the model that is there.
         As the store stood when the first was asked for, whatever is written meanwhile.
         """
         with self.db.apart() as connection:
@@ -44,6 +45,7 @@ class Porter:
             yield from _judged(connection, chosen)
             yield from _decisions(connection, chosen)
             yield from _feedback(connection, chosen)
+            yield from _forms(connection, chosen)
 
     def restore_entries(self, entries: Iterable[Mapping[str, Any]], index: Index, now: int) -> Restored:
         """Put exported entries back, in one transaction; what the store has already is left as it is."""
@@ -120,3 +122,15 @@ def _feedback(connection: sqlite3.Connection, spaces: Mapping[int, list[str]]) -
         if namespace in spaces:
             said = {"weights": json.loads(weights), "count": count, "updated_at": at}
             yield {"type": "feedback", "namespace": spaces[namespace], **said}
+
+
+def _forms(connection: sqlite3.Connection, spaces: Mapping[int, list[str]]) -> Iterator[dict[str, Any]]:
+    """Which memories are wanted or held in another form than text: artifacts are of one model, and are made anew."""
+    query = (
+        "SELECT m.namespace, m.id, f.form, min(f.at) FROM (SELECT memory, form, at FROM wanted UNION ALL "
+        "SELECT s.memory, a.form, a.created_at FROM artifacts a JOIN artifact_sources s ON s.artifact = a.num) f "
+        "JOIN memories m ON m.num = f.memory GROUP BY f.memory, f.form ORDER BY m.seq, m.num DESC, f.form"
+    )
+    for namespace, memory_id, form, at in connection.execute(query):
+        if namespace in spaces:
+            yield {"type": "form", "memory": memory_id, "form": form, "at": at}

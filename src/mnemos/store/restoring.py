@@ -16,6 +16,7 @@ from mnemos.origin import current_origin, writing_as
 from mnemos.passages import Index, Source
 from mnemos.records import KINDS
 from mnemos.store import decisions, jobs, log
+from mnemos.store.artifact_rows import FORMS, want
 from mnemos.store.checking import rebuild_links
 from mnemos.store.deriving import insert_row
 from mnemos.store.erasing import erase_rows
@@ -24,6 +25,7 @@ from mnemos.store.exported import (
     DERIVED_FIELDS,
     ENTRY_FIELDS,
     FEEDBACK_FIELDS,
+    FORM_FIELDS,
     JUDGED_FIELDS,
     LATER,
     MEND,
@@ -67,6 +69,7 @@ class Restorer:
             "judged": (JUDGED_FIELDS, self._judged),
             "decision": (DECISION_FIELDS, self._decision),
             "feedback": (FEEDBACK_FIELDS, self._feedback),
+            "form": (FORM_FIELDS, self._form),
         }
         kind = entry.get("type")
         if not isinstance(kind, str) or kind not in takers:
@@ -223,6 +226,13 @@ class Restorer:
         namespace = log.ensure_namespace(self.connection, read_namespace(entry["namespace"], f"{field}.namespace"))
         values = (namespace, compact_json(weights), entry["count"], entry["updated_at"])
         return self.connection.execute("INSERT OR IGNORE INTO feedback VALUES (?, ?, ?, ?)", values).rowcount > 0
+
+    def _form(self, entry: Mapping[str, Any], field: str) -> bool:
+        self._project()
+        if entry["form"] not in FORMS:
+            raise InvalidInput(f"{field}.form", f"{entry['form'][:40]!r} is unknown", MEND)
+        num = self._num(entry["memory"]) if entry["memory"] in self.fresh else None
+        return num is not None and want(self.connection, [num], entry["form"], entry["at"]) > 0
 
     def _was_deleted(self, memory_id: str) -> bool:
         entries = self._logged(memory_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -10,8 +11,9 @@ from pathlib import Path
 
 from mnemos.errors import InvalidInput
 from mnemos.store import jobs
+from mnemos.store.artifact_upkeep import carry, problems, sweep
 from mnemos.store.candidates import Candidates
-from mnemos.store.checking import Checker
+from mnemos.store.checking import Checker, Problem
 from mnemos.store.database import Database, translate
 from mnemos.store.deriving import DerivedWriter
 from mnemos.store.erasing import Eraser
@@ -128,23 +130,40 @@ class SqliteStore(Writer, Items, DerivedWriter, Reader, Historian, Factors, Cand
             jobs.fail(connection, job, error, now, wait, most)
 
     def backup(self, target: Path) -> int:
-        """Copy the store to another file while it is in use; returns the copy's bytes."""
-        if target.exists():
-            raise InvalidInput("path", f"{target} exists", "name a new file")
+        """Copy the store, and the files of its artifacts, while it is in use; returns the copy's bytes."""
+        folder = target.with_name(target.name + ".d")
+        for place in (target, folder):
+            if place.exists():
+                raise InvalidInput("path", f"{place} exists", "name a new file")
         if not target.parent.is_dir():
             raise InvalidInput("path", f"{target.parent} is not a folder", "create it first")
         part = target.with_name(target.name + ".part")
         part.unlink(missing_ok=True)
         try:
-            with self.db.plain() as connection, translate(target), closing(sqlite3.connect(part)) as copy:
-                connection.backup(copy)
+            with translate(target), closing(sqlite3.connect(part, isolation_level=None)) as copy:
+                with self.db.plain() as connection:
+                    connection.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")
+                copy.execute("PRAGMA foreign_keys = ON")
+                copy.execute("PRAGMA secure_delete = ON")
+                size = carry(copy, self.db.folder, folder)
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.rename(target)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         finally:
             part.unlink(missing_ok=True)
-        return target.stat().st_size
+        return target.stat().st_size + size
+
+    def check_artifacts(self) -> list[Problem]:
+        """Every disagreement between rows and files of artifacts; empty when all is well."""
+        return [Problem("artifacts", subject, problem) for subject, problem in problems(self.db)]
+
+    def sweep_artifacts(self, *, thorough: bool = False) -> int:
+        """Remove artifacts without files and files without artifacts; returns how many there were."""
+        return sweep(self.db, thorough=thorough)
 
     def numbers(self, ids: Sequence[str]) -> list[int]:
         """The numbers of these ids, where they exist."""
