@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -24,13 +25,14 @@ from mnemos.activation.models import Layers
 from mnemos.activation.quantising import STORAGES, Storage, packed, unpacked
 from mnemos.activation.sums import quick_sum
 
-KIND = "mnemos block 1"
+KIND = "mnemos.block.1"
 """What a file says that it is; the number changes with the layout."""
 Tensors = dict[str, Tensor]
+Header = dict[str, Any]
 
 
 def save(block: Block, path: Path, storage: Storage = "full") -> None:
-    """Write a block to a file, over any that is there.
+    """Write a block to a file, in place of any that is there, which stays whole for those that have it mapped.
 
     Args:
         block: what to write; it is not changed.
@@ -45,14 +47,19 @@ def save(block: Block, path: Path, storage: Storage = "full") -> None:
         for name, kept in packed(keys, values, storage).items():
             tensors[f"{number}.{name}"] = _own(kept)
     header = {
-        "kind": KIND,
         "storage": storage,
-        "layers": str(len(block.layers)),
-        "seconds": repr(block.seconds),
+        "layers": len(block.layers),
+        "seconds": block.seconds,
         "fingerprint": block.fingerprint.to_json(),
-        "sums": json.dumps({name: quick_sum(kept) for name, kept in tensors.items()}),
+        "sums": {name: quick_sum(kept) for name, kept in tensors.items()},
     }
-    save_file(tensors, path, header)
+    # one entry: several would be written in any order, and one block be two files
+    part = path.with_name(f"{path.name}.part")
+    try:
+        save_file(tensors, part, {KIND: json.dumps(header, sort_keys=True)})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load(
@@ -88,7 +95,7 @@ def load(
         raise BlockRefused(different)
     with _whole(path):
         if check:
-            _compare(tensors, json.loads(header["sums"]), path)
+            _compare(tensors, header["sums"], path)
         block = _block(header, tensors, found)
     different = misfits(block, ids, after)
     if different:
@@ -107,17 +114,22 @@ def described(path: Path) -> tuple[Fingerprint, Storage, int]:
         return Fingerprint.from_json(header["fingerprint"]), _storage(header), len(tensors["ids"])
 
 
-def _opened(path: Path) -> tuple[dict[str, str], Tensors]:
+def _opened(path: Path) -> tuple[Header, Tensors]:
     """A file's header, and its tensors as views of the mapped file."""
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("kind") != KIND:
-                raise _damaged(path, f"is no block of this release, but {header.get('kind', 'of no kind')!r}")
+            said: dict[str, str] = file.metadata() or {}
             names: list[str] = file.keys()
-            return header, {name: file.get_tensor(name) for name in names}
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise _damaged(path, f"cannot be read: {error}") from error
+    if KIND not in said:
+        raise _damaged(path, f"holds no block of this release ({KIND}), but {', '.join(said) or 'tensors of no kind'}")
+    with _whole(path):
+        header: Header = json.loads(said[KIND])
+        if not isinstance(header, dict):
+            raise ValueError("its header is no list of entries")
+    return header, tensors
 
 
 @contextmanager
@@ -125,11 +137,11 @@ def _whole(path: Path) -> Iterator[None]:
     """What is missing or strange in a file's parts is told as damage."""
     try:
         yield
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise _damaged(path, f"is not put together as a block: {error}") from error
 
 
-def _block(header: Mapping[str, str], tensors: Tensors, fingerprint: Fingerprint) -> Block:
+def _block(header: Header, tensors: Tensors, fingerprint: Fingerprint) -> Block:
     dtype = getattr(torch, fingerprint.dtype)
     storage = _storage(header)
     layers: Layers = []
@@ -140,11 +152,11 @@ def _block(header: Mapping[str, str], tensors: Tensors, fingerprint: Fingerprint
     return Block(tensors["ids"].to(torch.int64), layers, fingerprint, after, float(header["seconds"]))
 
 
-def _storage(header: Mapping[str, str]) -> Storage:
+def _storage(header: Header) -> Storage:
     for storage in STORAGES:
         if header["storage"] == storage:
             return storage
-    raise ValueError(f"it is stored as {header['storage'][:20]!r}")
+    raise ValueError(f"it is stored as {str(header['storage'])[:20]!r}")
 
 
 def _compare(tensors: Tensors, sums: Mapping[str, str], path: Path) -> None:
