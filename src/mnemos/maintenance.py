@@ -74,6 +74,7 @@ class Maintainer:
         self._progress: Callable[[int], None] | None = None
         self._read = 0
         self._size = BATCH
+        self._swept = False
 
     def run(
         self,
@@ -101,8 +102,9 @@ class Maintainer:
                     break
             forgotten = 0 if self._stopped() else keep_budgets(self._store.db, self._index, now, self._stopped)
             expired = len(self._store.erase_expired(now).ids)
-            if not gentle:
+            if not (gentle and self._swept):
                 self._store.sweep_artifacts()
+                self._swept = True
             return Maintained(done, failed, expired, waiting, self._store.purge_if_pending(), self._read, forgotten)
 
     def _stopped(self) -> bool:

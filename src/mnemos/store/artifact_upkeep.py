@@ -60,7 +60,11 @@ def problems(db: Database) -> Iterator[tuple[str, str]]:
     present = files.named(db.folder)
     wrong = _changed(db.folder, present)
     with db.read() as connection:
-        lost, unsourced, loose = _lost(connection, db.folder), _unsourced(connection), _loose(connection, present)
+        suspect = bool(_lost(connection, db.folder))
+    # what others are writing or deleting just now looks lost only as long as they do
+    with db.write() if suspect else db.read() as connection:
+        lost = _lost(connection, db.folder) if suspect else []
+        unsourced, loose = _unsourced(connection), _loose(connection, present)
         damaged = _ids_of(connection, [name for name in wrong if name not in lost])
         missing = _ids_of(connection, lost)
     for artifact_id in missing:

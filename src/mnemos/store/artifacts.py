@@ -8,10 +8,12 @@ index (see `schema_artifacts`); what is *wanted* in a form stays wanted, so that
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,10 @@ from mnemos.store.log import namespace_num
 from mnemos.store.rows import Stored, fetch_held
 from mnemos.times import from_micros, to_micros
 
-READ = ("text", "kind", "speaker", "role", "happened_at")
+READ = ("text", "kind", "speaker", "role", "happened_at", "valid_at", "invalid_at")
 """What a model reads of a memory."""
+STATED = ("subject", "relation", "object", "negated")
+"""What it reads of a fact's metadata besides."""
 
 
 class Artifacts:
@@ -168,6 +172,12 @@ class Artifacts:
             raise StoreError(f"{path}: missing or cut short; run maintain, which removes it, and make it again")
         return path
 
+    def in_reading_order(self, ids: Sequence[str]) -> list[str]:
+        """Ids of memories in the order in which they came to be known; without those that are unknown."""
+        query = "SELECT id FROM memories WHERE id IN (SELECT value FROM json_each(?)) ORDER BY seq, num DESC"
+        with self._db.read() as connection:
+            return [row[0] for row in connection.execute(query, (json.dumps(read_ids(ids, "ids")),))]
+
     def used(self, ids: Sequence[str]) -> None:
         """Count a use of each artifact; written with the next write, outside the durability promise."""
         now = self._now()
@@ -199,6 +209,10 @@ class Artifacts:
         """The bytes of all files, or of those of a form; a file that several artifacts share counts once."""
         with self._db.read() as connection:
             return rows.total_bytes(connection, None if form is None else read_form(form))
+
+    def now(self) -> datetime:
+        """The present time, by the store's clock."""
+        return from_micros(self._now())
 
     def want(self, ids: Sequence[str], form: ArtifactForm) -> int:
         """Note that memories are wanted in a form until `unwant`; returns of how many that is new.
@@ -255,12 +269,17 @@ def _held(connection: sqlite3.Connection, sources: Sequence[str | Memory], now: 
     found = []
     for place, source in enumerate(sources):
         stored = _find(connection, source if isinstance(source, str) else source.id, now)
-        if isinstance(source, Memory) and any(getattr(source, name) != getattr(stored.memory, name) for name in READ):
+        if isinstance(source, Memory) and _read_of(source) != _read_of(stored.memory):
             raise InvalidInput(f"sources[{place}]", "has changed since it was read", "read it, and make it again")
         found.append(stored)
     if len({one.memory.namespace for one in found}) > 1:
         raise InvalidInput("sources", "are of several namespaces", "make one of each namespace by itself")
     return found
+
+
+def _read_of(memory: Memory) -> tuple[object, ...]:
+    stated = STATED if memory.kind == "fact" else ()
+    return (*(getattr(memory, name) for name in READ), *(memory.metadata.get(name) for name in stated))
 
 
 def _find(connection: sqlite3.Connection, memory_id: str, now: int) -> Stored:

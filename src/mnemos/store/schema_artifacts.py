@@ -56,9 +56,11 @@ CREATE TRIGGER memories_gone BEFORE DELETE ON memories BEGIN
     DELETE FROM artifacts WHERE num IN (SELECT artifact FROM artifact_sources WHERE memory = old.num);
 END;
 CREATE TRIGGER memories_changed
-AFTER UPDATE OF said, text, kind, speaker, role, happened_at, hidden, resting ON memories
+AFTER UPDATE OF said, text, kind, speaker, role, happened_at, metadata, hidden, resting ON memories
 WHEN (old.said, old.text, old.kind, old.speaker, old.role, old.happened_at)
     IS NOT (new.said, new.text, new.kind, new.speaker, new.role, new.happened_at)
+    OR (new.kind = 'fact' AND json_extract(old.metadata, '$.subject', '$.relation', '$.object', '$.negated')
+        IS NOT json_extract(new.metadata, '$.subject', '$.relation', '$.object', '$.negated'))
     OR new.hidden > old.hidden OR (old.resting IS NULL AND new.resting IS NOT NULL)
 BEGIN
     DELETE FROM artifacts WHERE num IN (SELECT artifact FROM artifact_sources WHERE memory = new.num);
