@@ -39,7 +39,7 @@ def check(tree: PrefixTree[int], plain: Plain, asked: tuple[int, ...]) -> None:
     assert value in covering if best else value is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(STEPS, SEQUENCES)
 def test_it_answers_as_trying_every_stored_sequence_does(
     steps: list[tuple[bool, tuple[int, ...], int]], asked: tuple[int, ...]
@@ -81,11 +81,12 @@ def test_parts_of_one_text_are_found_in_order() -> None:
 def test_long_sequences_and_deep_paths_are_no_trouble() -> None:
     tree: PrefixTree[int] = PrefixTree()
     ids = list(range(8192))
-    for length in range(1, 4000):
+    lengths = list(range(5, 8000, 15))
+    for length in lengths:
         tree.insert(ids[:length], length)
-    assert tree.longest(ids) == Found(3999, list(range(1, 4000)))
+    assert tree.longest(ids) == Found(lengths[-1], lengths)
     assert tree.remove(ids[:2000])
-    assert tree.longest(ids[:2000]).length == 1999
+    assert tree.longest(ids[:2000]).length == 1985
 
 
 def test_an_empty_sequence_is_refused_where_it_would_be_stored() -> None:

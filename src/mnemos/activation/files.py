@@ -44,7 +44,7 @@ def save(block: Block, path: Path, storage: Storage = "full") -> None:
     """
     tensors = {"ids": block.ids.to(torch.int32), "after": torch.tensor(block.after, dtype=torch.int32)}
     for number, (keys, values) in enumerate(block.layers):
-        for name, kept in packed(keys, values, storage).items():
+        for name, kept in packed(keys.detach().cpu(), values.detach().cpu(), storage).items():
             tensors[f"{number}.{name}"] = _own(kept)
     header = {
         "storage": storage,
@@ -166,8 +166,8 @@ def _compare(tensors: Tensors, sums: Mapping[str, str], path: Path) -> None:
 
 
 def _own(kept: Tensor) -> Tensor:
-    """A tensor on the CPU that shares its bytes with no other."""
-    here = kept.detach().cpu().contiguous()
+    """A tensor that shares its bytes with no other."""
+    here = kept.contiguous()
     return here if here.untyped_storage().nbytes() == here.nbytes else here.clone()
 
 

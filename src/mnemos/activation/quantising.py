@@ -95,8 +95,11 @@ def restored(kept: Quantised, dtype: torch.dtype) -> Tensor:
     codes = _one_a_byte(kept.codes, kept.shape) if kept.bits == 4 else kept.codes
     inner = kept.along + 1
     groups = _groups(codes, kept.along).float()
-    groups.mul_(kept.step.float().unsqueeze(inner)).add_(kept.low.float().unsqueeze(inner))
-    return groups.flatten(kept.along, inner).narrow(kept.along, 0, kept.shape[kept.along]).to(dtype).contiguous()
+    low, step = kept.low.float().unsqueeze(inner), kept.step.float().unsqueeze(inner)
+    exact = torch.addcmul(low, groups, step).flatten(kept.along, inner)
+    largest = torch.finfo(dtype).max
+    whole = exact.clamp_(-largest, largest) if dtype == torch.float16 else exact
+    return whole.narrow(kept.along, 0, kept.shape[kept.along]).to(dtype).contiguous()
 
 
 def packed(keys: Tensor, values: Tensor, storage: Storage) -> dict[str, Tensor]:
