@@ -14,7 +14,7 @@ SRC = Path(__file__).parent.parent / "src" / "mnemos"
 LAYERS = (
     ("_version", "errors", "records", "passages", "aio", "sample"),
     ("endpoint", "quoting"),
-    ("times", "namespaces", "ids", "embed"),
+    ("times", "namespaces", "ids", "embed", "rendering"),
     ("filters", "events"),
     ("origin",),
     ("arguments", "store", "io"),
@@ -25,6 +25,7 @@ LAYERS = (
     ("gate",),
     ("update", "levels", "forget"),
     ("llm",),
+    ("parametric",),
     ("operations", "pipeline"),
     ("maintenance",),
     ("keeping",),
@@ -56,13 +57,14 @@ THIRD_PARTY = {
         "compat",
     ),
     "tokenizers": ("embed",),
-    "torch": ("activation", "parametric", "forms"),
-    "transformers": ("activation", "parametric", "forms"),
-    "safetensors": ("activation", "parametric", "forms"),
+    "torch": ("activation", "parametric", "forms", "bench"),
+    "transformers": ("activation", "parametric", "forms", "bench"),
+    "safetensors": ("activation", "parametric", "forms", "bench"),
     "Stemmer": ("recall", "bench"),
     "threadpoolctl": ("recall",),
     "click": ("cli",),
-    "rich": ("cli", "demo", "bench"),
+    "peft": ("parametric",),
+    "rich": ("parametric", "cli", "demo", "bench"),
     "sentence_transformers": ("embed", "bench"),
     "anthropic": ("compat",),
     "fastapi": ("serve", "cli"),
@@ -82,7 +84,7 @@ THIRD_PARTY = {
     "starlette": ("serve",),
     "uvicorn": ("serve", "cli"),
 }
-"""Who may import what. torch is for `activation` and `parametric` only."""
+"""Who may import what. torch is for `activation`, `parametric`, `forms`, and for `bench/forms` that measures them."""
 NETWORK = {"socket", "ssl", "urllib", "urllib.error", "urllib.request", "http.client", "ftplib", "smtplib"}
 """Modules that connect; `urllib.parse` and the codes of `http` do not."""
 MAY_CONNECT = {"endpoint.py"}
@@ -122,6 +124,11 @@ def test_a_file_imports_only_what_is_below_it(path: Path) -> None:
             assert own in THIRD_PARTY.get(root, ()), f"{own} imports {root}"
         if module in NETWORK:
             assert str(path.relative_to(SRC)) in MAY_CONNECT, f"{path.name} imports {root}"
+
+
+def test_only_benchmarks_of_models_need_torch() -> None:
+    bench = [path for path in FILES if layer(path) == "bench" and path.parent.name != "forms"]
+    assert not [path for path in bench if {"torch", "transformers", "safetensors"} & set(imports(path))]
 
 
 def test_importing_loads_no_torch_and_no_command_line() -> None:
