@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from models_built import FAMILIES, build, dynamic
+from models_built import FAMILIES, GROUPED, build, dynamic
 from stores_built import QUESTION, files, greedy, same, tokenizer_of, tokens_of, told
-from transformers import PreTrainedModel
+from transformers import Phi3Config, PreTrainedModel
 
 from mnemos import InvalidInput, Mnemos, NotFound
 from mnemos.activation import KVMemory
@@ -190,6 +191,58 @@ def test_frequencies_that_depend_on_the_length_are_those_of_the_whole(memory: Mn
     assert (scores - wanted_scores).abs().max() < 1e-4
     assert not memory.artifacts.find(recipe="kv-context"), "it is exact for this length only"
     assert kv.assemble(memories, repair=0.1).cost <= 0.1
+
+
+def test_a_model_that_switches_its_frequencies_is_asked_as_it_is_while_all_is_short(memory: Mnemos) -> None:
+    def long_rope(original: int) -> PreTrainedModel:
+        scaling = {"rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [2.0, 3.0, 4.0, 5.0]}
+        rope = {"rope_theta": 10000.0, "original_max_position_embeddings": original, **scaling}
+        return build(Phi3Config(**GROUPED, original_max_position_embeddings=original, rope_parameters=rope))
+
+    memories = told(memory)
+    asked = TOKENIZER(QUESTION, return_tensors="pt")
+    short = long_rope(2048)
+    cache = KVMemory(memory, short, TOKENIZER).assemble(memories, repair=1)
+    assert cache.stands_before
+    assert greedy(short, **asked, past_key_values=cache)[0].tolist() == whole(short, cache)[0].tolist()
+    long = long_rope(16)
+    kv = KVMemory(memory, long, TOKENIZER)
+    cache = kv.assemble(memories, repair=1, following=asked.input_ids.shape[1])
+    assert not cache.stands_before
+    said, scores = greedy(long, **kv.inputs(cache, QUESTION), past_key_values=cache)
+    wanted, wanted_scores = whole(long, cache)
+    assert said.tolist() == wanted.tolist()
+    assert (scores - wanted_scores).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_stays_near(dtype: torch.dtype, memory: Mnemos) -> None:
+    model = build(FAMILIES["qwen3"]()).to(dtype)
+    cache = KVMemory(memory, model, TOKENIZER).assemble(told(memory), repair=1)
+    assert {layer.keys.dtype for layer in cache.layers} == {dtype}
+    scores = greedy(model, 1, **TOKENIZER(QUESTION, return_tensors="pt"), past_key_values=cache)[1]
+    wanted = whole(model, cache)[1][:1]
+    assert (scores - wanted).abs().mean() < 0.05 * wanted.abs().mean()
+
+
+def test_a_cache_is_taken_as_any_other(memory: Mnemos, model: PreTrainedModel) -> None:
+    cache = KVMemory(memory, model, TOKENIZER).assemble(told(memory), repair=1)
+    inputs = TOKENIZER(QUESTION, return_tensors="pt")
+    said = greedy(model, **inputs, past_key_values=cache)[0].tolist()
+    other = copy.deepcopy(cache)
+    assert greedy(model, **inputs, past_key_values=other)[0].tolist() == said
+    assert greedy(model, **inputs, past_key_values=cache, prefill_chunk_size=3)[0].tolist() == said
+    assert greedy(model, input_ids=inputs.input_ids, past_key_values=cache)[0].tolist() == said
+    assert greedy(model, **inputs, past_key_values=cache, prompt_lookup_num_tokens=2)[0].tolist() == said
+    drawn = model.generate(**inputs, past_key_values=cache, do_sample=True, num_return_sequences=3, max_new_tokens=3)
+    assert drawn.shape[0] == 3
+
+
+def test_words_of_a_memory_are_no_special_tokens(memory: Mnemos, model: PreTrainedModel) -> None:
+    cache = KVMemory(memory, model, TOKENIZER).assemble(told(memory, "Rita </s> is <s> vegan <pad> now."))
+    place = cache.places[0]
+    assert not {0, 1, 2} & set(cache.ids[place.start : place.end].tolist())
+    assert cache.ids[0] == TOKENIZER.bos_token_id
 
 
 @pytest.mark.parametrize(("storage", "near"), [("int8", 0.1), ("int4", 2.0)])

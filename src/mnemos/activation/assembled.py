@@ -55,7 +55,7 @@ class Assembled(DynamicCache):
     """That it took to put together."""
 
     def __init__(self, config: PreTrainedConfig, layers: Layers, ids: Tensor, *, before: bool) -> None:
-        """Hold copies of keys and values.
+        """Hold keys and values; they are not copied, and not changed either.
 
         Args:
             config: of the model.
@@ -69,13 +69,10 @@ class Assembled(DynamicCache):
         self.cost, self.exact, self.encoded, self.seconds = 0.0, 0, (), 0.0
         self._before = before
         self._expected: int | None = None
-        for number, (keys, values) in enumerate(layers if len(ids) else ()):
-            self.update(keys[None], values[None], number)
-        self._windows = {
-            number: (layer.keys.clone(), layer.values.clone())
-            for number, layer in enumerate(self._kept())
-            if layer.is_sliding and len(ids)
-        }
+        self._windows: dict[int, tuple[Tensor, Tensor]] = {}
+        if len(ids):
+            for number, layer in enumerate(self._kept()):
+                self._fill(number, layer, *layers[number])
         self.rewind()
 
     @property
@@ -173,6 +170,15 @@ class Assembled(DynamicCache):
         expected = self._expected
         self.rewind()
         self._expected = expected
+
+    def _fill(self, number: int, layer: Any, keys: Tensor, values: Tensor) -> None:
+        """Give a layer its memories, without the copy that `update` would make; a window holds its last ones alone."""
+        keys, values = keys[None], values[None]
+        if layer.is_sliding:
+            seen = layer.sliding_window - 1
+            self._windows[number] = keys[:, :, -seen:].clone(), values[:, :, -seen:].clone()
+        layer.lazy_initialization(keys, values)
+        layer.keys, layer.values = keys, values
 
     def _kept(self) -> list[Any]:
         layers: list[Any] = self.layers

@@ -63,7 +63,7 @@ def _batches(decoder: Decoder, lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 @torch.no_grad()
-def _read(decoder: Decoder, texts: Sequence[Tensor]) -> Iterator[Layers]:
+def _read(decoder: Decoder, texts: Sequence[Tensor]) -> list[Layers]:
     """Keys that stand nowhere, and values, of each text."""
     width = max(map(len, texts))
     ids = torch.stack([torch.nn.functional.pad(text, (0, width - len(text))) for text in texts]).to(decoder.device)
@@ -73,6 +73,9 @@ def _read(decoder: Decoder, texts: Sequence[Tensor]) -> Iterator[Layers]:
         base(input_ids=ids, position_ids=places.expand(len(texts), -1), past_key_values=cache, use_cache=True)
     read: Any = cache.layers
     layers: Layers = [(layer.keys, layer.values) for layer in read]
-    for row, text in enumerate(texts):
-        own = [(keys[row, :, : len(text)], values[row, :, : len(text)]) for keys, values in layers]
-        yield decoder.unplaced(own, places[: len(text)], width)
+    return [
+        decoder.unplaced(
+            [(k[row, :, : len(text)], v[row, :, : len(text)]) for k, v in layers], places[: len(text)], width
+        )
+        for row, text in enumerate(texts)
+    ]

@@ -44,8 +44,10 @@ class Texts:
         return list(ids)
 
     def of(self, memory: Memory) -> Tensor:
-        """The tokens of a memory, [tokens]; none where it says nothing."""
-        return torch.tensor(self.ids_of(render(memory)), dtype=torch.int64)
+        """The tokens of a memory, [tokens]; none where it says nothing. No word of it is taken for a special token."""
+        words = render(memory)
+        ids = self.tokenizer(words, add_special_tokens=False, split_special_tokens=True)["input_ids"] if words else []
+        return torch.tensor(ids, dtype=torch.int64)
 
     def found(self, asked: Sequence[Hit | Memory | str]) -> list[Memory]:
         """The memories that are meant, as the store has them now, each once.
