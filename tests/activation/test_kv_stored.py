@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from models_built import FAMILIES, build, tokens
-from stores_built import QUESTION, files, greedy, same, tokenizer_of, tokens_of, told
+from stores_built import QUESTION, TEXTS, files, greedy, same, tokenizer_of, tokens_of, told
 from transformers import PreTrainedModel
 
 from mnemos import InvalidInput, Memory, Mnemos
@@ -137,6 +137,34 @@ def test_a_context_that_was_read_whole_is_not_repaired_again(memory: Mnemos, mod
     assert len(memory.artifacts.find(recipe="kv-context")) == 1
     memory.delete(memories[1].id)
     assert kv.assemble([memories[0], memories[2]], repair=0).exact < len(first.ids)
+
+
+def test_a_context_of_the_same_words_is_not_lost_with_another(memory: Mnemos, model: PreTrainedModel) -> None:
+    ana, ben = ([memory.add(text, user_id=user)[0] for text in TEXTS] for user in ("ana", "ben"))
+    kv = KVMemory(memory, model, TOKENIZER)
+    length = len(kv.assemble(ana, repair=1).ids)
+    kv.assemble(ben[:2], repair=1, keep=False)
+    assert kv.assemble(ben, repair=0).exact == length, "the same words are the same tokens"
+    memory.artifacts.drop([one.id for one in memory.artifacts.find(recipe="kv-context")])
+    assert kv.assemble(ben, repair=0).exact < length
+    kv.assemble(ben, repair=1)
+    memory.artifacts.keep(
+        "activation",
+        "kv-context",
+        kv.fingerprint.digest,
+        ana,
+        memory.artifacts.path(memory.artifacts.find(recipe="kv-context")[0]),
+    )
+    assert kv.assemble(ana, repair=0).exact == length
+    memory.delete_all(user_id="ana")
+    assert kv.assemble(ben, repair=0).exact == length
+
+
+def test_contexts_of_several_people_are_joined_and_not_kept(memory: Mnemos, model: PreTrainedModel) -> None:
+    both = [memory.add(TEXTS[0], user_id="ana")[0], memory.add(TEXTS[1], user_id="ben")[0]]
+    cache = KVMemory(memory, model, TOKENIZER).assemble(both, repair=1)
+    assert cache.memory_ids == ids_of(both)
+    assert memory.artifacts.find(recipe="kv-context") == []
 
 
 def test_what_saves_least_goes_first(memory: Mnemos, model: PreTrainedModel) -> None:

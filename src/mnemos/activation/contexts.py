@@ -57,10 +57,13 @@ class Contexts:
     def _follow(self, shelf: Shelf) -> None:
         """Know those that the store holds, and no others."""
         stored = shelf.contexts()
-        for gone in self._known.keys() - stored.keys():
-            self._tree.remove(self._known.pop(gone))
+        if self._known.keys() - stored.keys():
+            # two contexts may have the same words, and only one of them goes
+            self._known = {one: ids for one, ids in self._known.items() if one in stored}
+            self._tree = PrefixTree()
+            for one, ids in self._known.items():
+                self._tree.insert(ids, stored[one])
         for new in stored.keys() - self._known.keys():
-            block = shelf.open(stored[new])
-            if block is not None:
-                self._known[new] = tuple(block.ids.tolist())
-                self._tree.insert(self._known[new], stored[new])
+            if ids := shelf.ids_of(stored[new]):
+                self._known[new] = ids
+                self._tree.insert(ids, stored[new])

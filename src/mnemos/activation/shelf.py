@@ -98,6 +98,14 @@ class Shelf:
         self.held.add(artifact.id)
         return block
 
+    def ids_of(self, artifact: Artifact) -> tuple[int, ...]:
+        """The token ids of a stored block; its keys and values are not looked at. Empty where it cannot be read."""
+        try:
+            block = load(self.artifacts.path(artifact), self.fingerprint, check=False)
+        except (NotFound, StoreError, BlockDamaged, BlockRefused):
+            return ()
+        return tuple(block.ids.tolist())
+
     def keep(self, block: Block, sources: Sequence[Memory], *, recipe: str | None = None) -> Artifact:
         """Store a block of some memories, and make room for it.
 
