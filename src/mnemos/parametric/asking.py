@@ -13,7 +13,7 @@ from mnemos.llm.grounding import Ground
 from mnemos.llm.lines import PIECE, Line, quoted
 from mnemos.llm.question import Ask, Question
 from mnemos.llm.schema import LONGEST_TEXT, items_of
-from mnemos.parametric.lesson import Lesson
+from mnemos.parametric.lesson import Lesson, unique
 from mnemos.parametric.paraphrase import by_rules
 from mnemos.quoting import own_words
 from mnemos.records import Memory
@@ -115,5 +115,4 @@ def _without_disputes(lessons: Sequence[Lesson]) -> list[Lesson]:
     for lesson in lessons:
         if lesson.is_question:
             answers.setdefault(lesson.prompt.casefold(), lesson.answer)
-    kept = [one for one in lessons if not one.is_question or answers[one.prompt.casefold()] == one.answer]
-    return list({(one.prompt, one.answer): one for one in reversed(kept)}.values())[::-1]
+    return unique(one for one in lessons if not one.is_question or answers[one.prompt.casefold()] == one.answer)

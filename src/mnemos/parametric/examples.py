@@ -54,12 +54,13 @@ def examples(lessons: Iterable[Lesson], tokenizer: Any, longest: int) -> list[li
 
 
 def _forms(lesson: Lesson, tokenizer: Any, end: int, longest: int) -> Iterator[Example]:
-    prompts = prompts_for(lesson.prompt, tokenizer) if lesson.is_question else [lesson.prompt]
+    asks = lesson.is_question and not _has_marks(lesson, tokenizer)
+    prompts = prompts_for(lesson.prompt, tokenizer) if asks else [lesson.prompt]
     for number, prompt in enumerate(prompts):
-        chat = number > 0
-        gap = "" if chat or not prompt or lesson.answer.startswith("'") else " "
-        before = _ids(prompt, tokenizer, special=not chat)
-        whole = _ids(prompt + gap + lesson.answer.strip(), tokenizer, special=not chat)
+        is_chat = number > 0
+        gap = "" if is_chat or not prompt or lesson.answer.startswith("'") else " "
+        before = _ids(prompt, tokenizer, is_chat=is_chat)
+        whole = _ids(prompt + gap + lesson.answer.strip(), tokenizer, is_chat=is_chat)
         if getattr(tokenizer, "unk_token_id", None) in whole:
             continue
         before, whole = _unended(before, end), _unended(whole, end)
@@ -70,8 +71,15 @@ def _forms(lesson: Lesson, tokenizer: Any, end: int, longest: int) -> Iterator[E
             yield Example(tuple(ids), start)
 
 
-def _ids(text: str, tokenizer: Any, *, special: bool) -> list[int]:
-    return list(tokenizer(text, add_special_tokens=special)["input_ids"])
+def _has_marks(lesson: Lesson, tokenizer: Any) -> bool:
+    """Whether a memory's words hold a mark of the model's own, which in a chat would end or change the turn."""
+    words = f"{lesson.prompt}\n{lesson.answer}"
+    return any(mark and mark in words for mark in tokenizer.get_added_vocab())
+
+
+def _ids(text: str, tokenizer: Any, *, is_chat: bool) -> list[int]:
+    """Token ids; what looks like a mark of the model's own is one in a chat's template, and words anywhere else."""
+    return list(tokenizer(text, add_special_tokens=not is_chat, split_special_tokens=not is_chat)["input_ids"])
 
 
 def _unended(ids: list[int], end: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -17,3 +18,11 @@ class Lesson:
     """Ids of the memories that it is made of."""
     is_question: bool = False
     """Whether the prompt asks, as a person would."""
+
+
+def unique(lessons: Iterable[Lesson]) -> list[Lesson]:
+    """Lessons in their order, each prompt and answer once: the first that has them."""
+    found: dict[tuple[str, str], Lesson] = {}
+    for lesson in lessons:
+        found.setdefault((lesson.prompt, lesson.answer), lesson)
+    return list(found.values())

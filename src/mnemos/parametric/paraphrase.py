@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mnemos.facts.extract import extract
-from mnemos.parametric.lesson import Lesson
+from mnemos.parametric.lesson import Lesson, unique
 from mnemos.parametric.questions import questions, who_question
 from mnemos.quoting import own_words
 from mnemos.records import Memory
@@ -53,8 +53,7 @@ def by_rules(memories: Sequence[Memory], now: datetime) -> list[Lesson]:
     """
     ordered = sorted(memories, key=lambda one: (one.happened_at or one.created_at or now, one.id))
     told = [one for place, memory in enumerate(ordered) for one in _told(memory, place, now)]
-    found = [*_statements(told), *_answers(told), *_verbatim(ordered)]
-    return list({(lesson.prompt, lesson.answer): lesson for lesson in reversed(found)}.values())[::-1]
+    return unique([*_statements(told), *_answers(told), *_verbatim(ordered)])
 
 
 def _told(memory: Memory, place: int, now: datetime) -> Iterator[_Told]:
@@ -97,7 +96,7 @@ def _answers(told: Iterable[_Told]) -> Iterator[Lesson]:
         whose.setdefault((one.relation.casefold(), one.object.casefold()), set()).add(one.subject.casefold())
     for matter in holding:
         first, ids = matter[0], tuple(dict.fromkeys(one.memory for one in matter))
-        answer = _listed(list({one.object.casefold(): _bare(one.object) for one in matter}.values()))
+        answer = _listed([_bare(one.object) for one in matter])
         for question in questions(first.subject, first.relation):
             yield Lesson(question, answer, ids, is_question=True)
         for one in matter:
@@ -146,8 +145,13 @@ def _pieces(text: str) -> Iterator[str]:
         yield text.strip()
 
 
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _listed(words: Iterable[str]) -> str:
+    """Words as one answer, each once."""
+    found: dict[str, str] = {}
+    for word in words:
+        found.setdefault(word.casefold(), word)
+    *before, last = found.values()
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _bare(text: str) -> str:
