@@ -1,16 +1,18 @@
 """Blocks on disk: one safetensors file each, mapped into memory when it is read.
 
-A file holds the token ids, the ids that stood before them, and keys and values layer by layer; in its header stand the
-fingerprint, how it is stored, and a quick sum of every tensor. Nothing in it is executed. What is loaded in full
+A file holds the token ids, the ids that stood before them, and keys and values, layer after layer; in its header stand
+the fingerprint, how it is stored, and a quick sum of every tensor. Nothing in it is executed. What is loaded in full
 precision is a private view of the file: its bytes are fetched as they are used, and a change to it never reaches the
 file. To be kept for good a file is handed to the store, which names it by its content and writes it durably.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,9 @@ from mnemos.activation.models import Layers
 from mnemos.activation.quantising import STORAGES, Storage, packed, unpacked
 from mnemos.activation.sums import quick_sum
 
+DIGITS = 16
+SMALL = 1 << 18
+"""Keys of layers that are written as one."""
 KIND = "mnemos.block.1"
 """What a file says that it is; the number changes with the layout."""
 Tensors = dict[str, Tensor]
@@ -43,12 +48,14 @@ def save(block: Block, path: Path, storage: Storage = "full") -> None:
         InvalidInput: a key or value is NaN or infinite, or the storage is not known.
     """
     tensors = {"ids": block.ids.to(torch.int32), "after": torch.tensor(block.after, dtype=torch.int32)}
-    for number, (keys, values) in enumerate(block.layers):
-        for name, kept in packed(keys.detach().cpu(), values.detach().cpu(), storage).items():
-            tensors[f"{number}.{name}"] = _own(kept)
+    runs = []
+    for number, run in enumerate(_runs(block.layers)):
+        keys, values = (torch.cat([pair[which].detach().cpu() for pair in run]) for which in (0, 1))
+        tensors |= {f"{number}.{name}": kept for name, kept in packed(keys, values, storage).items()}
+        runs.append((len(run), tuple(keys.shape), tuple(values.shape)))
     header = {
         "storage": storage,
-        "layers": len(block.layers),
+        "runs": runs,
         "seconds": block.seconds,
         "fingerprint": block.fingerprint.to_json(),
         "sums": {name: quick_sum(kept) for name, kept in tensors.items()},
@@ -56,7 +63,7 @@ def save(block: Block, path: Path, storage: Storage = "full") -> None:
     # one entry: several would be written in any order, and one block be two files
     part = path.with_name(f"{path.name}.part")
     try:
-        save_file(tensors, part, {KIND: json.dumps(header, sort_keys=True)})
+        save_file(tensors, part, {KIND: _signed(json.dumps(header, sort_keys=True))})
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -90,8 +97,7 @@ def load(
     header, tensors = _opened(path)
     with _whole(path):
         found = Fingerprint.from_json(header["fingerprint"])
-    different = differences(expected, found)
-    if different:
+    if found != expected and (different := differences(expected, found)):
         raise BlockRefused(different)
     with _whole(path):
         if check:
@@ -126,10 +132,16 @@ def _opened(path: Path) -> tuple[Header, Tensors]:
     if KIND not in said:
         raise _damaged(path, f"holds no block of this release ({KIND}), but {', '.join(said) or 'tensors of no kind'}")
     with _whole(path):
-        header: Header = json.loads(said[KIND])
-        if not isinstance(header, dict):
-            raise ValueError("its header is no list of entries")
+        told = said[KIND][DIGITS:]
+        if said[KIND] != _signed(told):
+            raise ValueError("its header is not the one written")
+        header: Header = json.loads(told)
     return header, tensors
+
+
+def _signed(header: str) -> str:
+    """A header after the beginning of its hash."""
+    return hashlib.sha256(header.encode()).hexdigest()[:DIGITS] + header
 
 
 @contextmanager
@@ -145,9 +157,12 @@ def _block(header: Header, tensors: Tensors, fingerprint: Fingerprint) -> Block:
     dtype = getattr(torch, fingerprint.dtype)
     storage = _storage(header)
     layers: Layers = []
-    for number in range(int(header["layers"])):
-        own = {name.partition(".")[2]: kept for name, kept in tensors.items() if name.partition(".")[0] == str(number)}
-        layers.append(unpacked(own, storage, dtype))
+    for number, (count, *shapes) in enumerate(header["runs"]):
+        if count < 1 or [len(shape) for shape in shapes] != [3, 3] or any(shape[0] % count for shape in shapes):
+            raise ValueError(f"{count} layers cannot be made of {shapes}")
+        own = {name.partition(".")[2]: kept for name, kept in tensors.items() if name.startswith(f"{number}.")}
+        keys, values = unpacked(own, storage, dtype, (tuple(shapes[0]), tuple(shapes[1])))
+        layers += zip(keys.chunk(count), values.chunk(count), strict=True)
     after = tuple(tensors["after"].tolist())
     return Block(tensors["ids"].to(torch.int64), layers, fingerprint, after, float(header["seconds"]))
 
@@ -165,10 +180,15 @@ def _compare(tensors: Tensors, sums: Mapping[str, str], path: Path) -> None:
         raise _damaged(path, f"is damaged: the bytes of {', '.join(wrong[:3]) or 'a tensor'} are not those written")
 
 
-def _own(kept: Tensor) -> Tensor:
-    """A tensor that shares its bytes with no other."""
-    here = kept.contiguous()
-    return here if here.untyped_storage().nbytes() == here.nbytes else here.clone()
+def _runs(layers: Layers) -> Iterator[Layers]:
+    """Layers that follow each other and have one shape, as many as are small together.
+
+    They are written as one, since a file of few tensors opens faster; large ones gain nothing by it.
+    """
+    for _, alike in groupby(layers, lambda pair: (pair[0].shape, pair[1].shape)):
+        run = list(alike)
+        count = max(1, SMALL // max(run[0][0].numel(), run[0][1].numel()))
+        yield from (run[at : at + count] for at in range(0, len(run), count))
 
 
 def _damaged(path: Path, problem: str) -> BlockDamaged:

@@ -13,6 +13,7 @@ divided by them. So every value lies in its group's range, none is clipped, and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Literal, get_args
@@ -27,6 +28,9 @@ Storage = Literal["full", "int8", "int4"]
 """How keys and values are kept: as the model made them, in 8 bits, or in 4 bits."""
 STORAGES: tuple[Storage, ...] = get_args(Storage)
 BITS = {"int8": 8, "int4": 4}
+Shape = tuple[int, int, int]
+AT_ONCE = 1 << 20
+"""Values that are restored at a time."""
 GROUP = 32
 """Values that share a range, as in KIVI."""
 TOKENS, CHANNELS = 1, 2
@@ -42,19 +46,20 @@ class Quantised:
     """
 
     codes: Tensor
-    """uint8: one code a byte in the tensor's shape; in 4 bits two a byte, the second half of all above the first."""
+    """uint8: one code a byte in the tensor's shape; in 4 bits two a byte, [heads, bytes], the second half of a head's
+    codes above the first."""
     low: Tensor
     """The least value z of each group, [heads, groups or tokens, dimensions or groups]."""
     step: Tensor
     """Δ of each group, in the same shape."""
-    shape: tuple[int, int, int]
+    shape: Shape
     bits: int
     along: int
 
     def __post_init__(self) -> None:
         ranges = list(self.shape)
         ranges[self.along] = -(-self.shape[self.along] // GROUP)
-        count = -(-prod(self.shape) * self.bits // 8)
+        count = self.shape[0] * -(-prod(self.shape[1:]) * self.bits // 8)
         if self.codes.numel() != count or [*self.low.shape] != ranges or self.step.shape != self.low.shape:
             problem = f"{self.codes.numel()} bytes and ranges {tuple(self.low.shape)} for a shape {self.shape}"
             raise InvalidInput("codes", problem, f"give {count} bytes and ranges {tuple(ranges)}")
@@ -86,27 +91,36 @@ def quantised(kept: Tensor, bits: int, along: int) -> Quantised:
     divisor = torch.where(step == 0, torch.ones_like(step), step).float().unsqueeze(inner)
     codes = (groups - low.float().unsqueeze(inner)).div_(divisor).round_().clamp_(0, 2**bits - 1).to(torch.uint8)
     whole = codes.flatten(along, inner).narrow(along, 0, kept.shape[along])
-    shape = (kept.shape[0], kept.shape[1], kept.shape[2])
-    return Quantised(_two_a_byte(whole) if bits == 4 else whole.contiguous(), low, step, shape, bits, along)
+    return Quantised(_two_a_byte(whole) if bits == 4 else whole.contiguous(), low, step, _shape(kept), bits, along)
 
 
 def restored(kept: Quantised, dtype: torch.dtype) -> Tensor:
     """The tensor again, each value within Δ / 2 of what it was, and rounded to `dtype`."""
-    codes = _one_a_byte(kept.codes, kept.shape) if kept.bits == 4 else kept.codes
+    whole = torch.empty(kept.shape, dtype=dtype)
+    # few heads at a time stay in a processor's cache
+    heads = max(1, AT_ONCE // prod(kept.shape[1:]))
+    parts = zip(*(torch.split(one, heads) for one in (kept.codes, kept.low, kept.step, whole)), strict=True)
+    for codes, low, step, part in parts:
+        part.copy_(_restored(codes, low, step, kept, dtype))
+    return whole
+
+
+def _restored(codes: Tensor, low: Tensor, step: Tensor, kept: Quantised, dtype: torch.dtype) -> Tensor:
+    """Some heads of a tensor, float32."""
     inner = kept.along + 1
-    groups = _groups(codes, kept.along).float()
-    low, step = kept.low.float().unsqueeze(inner), kept.step.float().unsqueeze(inner)
-    exact = torch.addcmul(low, groups, step).flatten(kept.along, inner)
-    largest = torch.finfo(dtype).max
-    whole = exact.clamp_(-largest, largest) if dtype == torch.float16 else exact
-    return whole.narrow(kept.along, 0, kept.shape[kept.along]).to(dtype).contiguous()
+    single = _one_a_byte(codes, kept.shape[1:]) if kept.bits == 4 else codes
+    groups = _groups(single, kept.along).float()
+    groups.mul_(step.float().unsqueeze(inner)).add_(low.float().unsqueeze(inner))
+    if dtype == torch.float16:
+        groups.clamp_(torch.finfo(dtype).min, torch.finfo(dtype).max)
+    return groups.flatten(kept.along, inner).narrow(kept.along, 0, kept.shape[kept.along])
 
 
 def packed(keys: Tensor, values: Tensor, storage: Storage) -> dict[str, Tensor]:
-    """What is kept of one layer, by name.
+    """What is kept of keys and values, by name.
 
     Args:
-        keys: without rotation, [heads, tokens, dimensions].
+        keys: without rotation, [heads, tokens, dimensions]; several layers may stand as more heads.
         values: [heads, tokens, dimensions].
         storage: how.
 
@@ -121,27 +135,34 @@ def packed(keys: Tensor, values: Tensor, storage: Storage) -> dict[str, Tensor]:
         "keys": quantised(keys, BITS[storage], TOKENS),
         "values": quantised(values, BITS[storage], CHANNELS),
     }
-    tensors: dict[str, Tensor] = {}
-    for name, kept in made.items():
-        tensors |= {f"{name}.codes": kept.codes, f"{name}.low": kept.low, f"{name}.step": kept.step}
-        tensors[f"{name}.shape"] = torch.tensor(kept.shape, dtype=torch.int32)
-    return tensors
+    return {f"{name}.{part}": getattr(kept, part) for name, kept in made.items() for part in ("codes", "low", "step")}
 
 
-def unpacked(tensors: dict[str, Tensor], storage: Storage, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """A layer's keys and values again; in full precision the same tensors.
+def unpacked(
+    tensors: Mapping[str, Tensor], storage: Storage, dtype: torch.dtype, shapes: tuple[Shape, Shape]
+) -> tuple[Tensor, Tensor]:
+    """Keys and values again; in full precision the same tensors.
+
+    Args:
+        tensors: what `packed` made.
+        storage: how.
+        dtype: the type to give them.
+        shapes: of keys and of values.
 
     Raises:
         KeyError: a tensor is missing.
+        InvalidInput: a tensor is not of that shape or type.
     """
-    if storage == "full":
-        return tensors["keys"], tensors["values"]
     both = []
-    for name, along in (("keys", TOKENS), ("values", CHANNELS)):
-        heads, tokens, width = tensors[f"{name}.shape"].tolist()
-        low, step = tensors[f"{name}.low"], tensors[f"{name}.step"]
-        kept = Quantised(tensors[f"{name}.codes"], low, step, (heads, tokens, width), BITS[storage], along)
-        both.append(restored(kept, dtype))
+    for name, along, shape in zip(("keys", "values"), (TOKENS, CHANNELS), shapes, strict=True):
+        if storage == "full":
+            whole = tensors[name]
+            if whole.shape != shape or whole.dtype != dtype:
+                raise InvalidInput(name, f"{tuple(whole.shape)} of {whole.dtype}", f"give {shape} of {dtype}")
+        else:
+            codes, low, step = (tensors[f"{name}.{part}"] for part in ("codes", "low", "step"))
+            whole = restored(Quantised(codes, low, step, shape, BITS[storage], along), dtype)
+        both.append(whole)
     return both[0], both[1]
 
 
@@ -175,10 +196,14 @@ def _rounded(exact: Tensor, dtype: torch.dtype, *, up: bool) -> Tensor:
 
 
 def _two_a_byte(codes: Tensor) -> Tensor:
-    flat = codes.flatten()
-    half = (len(flat) + 1) // 2
-    return flat[:half] | pad(flat[half:], (0, 2 * half - len(flat))) << 4
+    flat = codes.flatten(1)
+    half = (flat.shape[1] + 1) // 2
+    return flat[:, :half] | pad(flat[:, half:], (0, 2 * half - flat.shape[1])) << 4
 
 
-def _one_a_byte(codes: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    return torch.cat([codes & 15, codes >> 4])[: prod(shape)].view(shape)
+def _one_a_byte(codes: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return torch.cat([codes & 15, codes >> 4], 1)[:, : prod(shape)].reshape(-1, *shape)
+
+
+def _shape(kept: Tensor) -> Shape:
+    return kept.shape[0], kept.shape[1], kept.shape[2]
