@@ -153,6 +153,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
         {"rope_parameters": {"rope_theta": 10000.0, "rope_type": "linear", "factor": 2.0}},
         "RoPE settings: rope_parameters.factor was not set, is 2.0, rope_parameters.rope_type was default, is linear",
     ),
+    "zero": ({"logits_to_nothing": 0}, "model settings: logits_to_nothing was not set, is 0"),
     "norm": ({"rms_norm_eps": 1e-5}, "model settings: rms_norm_eps was 1e-06, is 1e-05"),
     "activation": ({"hidden_act": "gelu"}, "model settings: hidden_act was silu, is gelu"),
 }

@@ -103,7 +103,9 @@ def fingerprint_of(model: PreTrainedModel, tokenizer: Any) -> Fingerprint:
     """
     config = model.config.get_text_config()
     entries = json.loads(json.dumps(config.to_dict(), sort_keys=True, default=str))
-    known = {key: value for key, value in entries.items() if value not in (None, False) and key not in OUTSIDE}
+    # what is off is the same as what a release does not know
+    on = {key: value for key, value in entries.items() if value is not None and value is not False}
+    known = {key: value for key, value in on.items() if key not in OUTSIDE}
     rest = {key: value for key, value in known.items() if key not in (*ROPE, *WINDOW) and not key.endswith("dropout")}
     weights, adapter = _weights(model)
     return Fingerprint(
