@@ -7,8 +7,9 @@ import torch
 from models_built import FAMILIES, REFUSED, build, dynamic, tokens
 
 from mnemos import InvalidInput
+from mnemos.activation import repair as repairing
 from mnemos.activation.models import Decoder, Layers
-from mnemos.activation.repair import Plan, at_random, cacheblend, most_changed, plan, repair
+from mnemos.activation.repair import CACHEBLEND, OURS, Plan, Rule, Spend, at_random, one_layer, plan, repair
 
 EARLIER, LATER = 11, 13
 LENGTH = EARLIER + LATER
@@ -47,8 +48,10 @@ def test_a_block_that_is_moved_is_as_if_it_were_read_there(family: str) -> None:
     assert apart(moved, decoder.read(B)) > 0.1, "the place matters"
 
 
+@pytest.mark.parametrize("piece", [512, 5])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_all_of_it_repaired_is_a_full_reading(family: str) -> None:
+def test_all_of_it_repaired_is_a_full_reading(family: str, piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repairing, "PIECE", piece)
     model = build(FAMILIES[family]())
     decoder = Decoder(model)
     full, apart_read = decoder.read(BOTH), joined(decoder)
@@ -74,16 +77,16 @@ def test_nothing_repaired_is_what_was_joined() -> None:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.3, 0.5, 0.7, 0.75])
-@pytest.mark.parametrize("choose", [most_changed, cacheblend, at_random(0)])
-def test_a_repair_costs_no_more_than_it_may_and_changes_nothing_else(share: float, choose: object) -> None:
-    assert callable(choose)
+@pytest.mark.parametrize("rule", [OURS, CACHEBLEND, Rule(at_random(0))], ids=["ours", "cacheblend", "random"])
+def test_a_repair_costs_no_more_than_it_may_and_changes_nothing_else(share: float, rule: Rule) -> None:
     model = build(FAMILIES["qwen3"]())
     decoder = Decoder(model)
     layers = joined(decoder)
     kept = [(keys.clone(), values.clone()) for keys, values in layers]
     model.train()
-    repaired = repair(decoder, layers, BOTH, EARLIER, share, choose)
-    assert 0 < repaired.cost <= share
+    repaired = repair(decoder, layers, BOTH, EARLIER, share, rule)
+    assert repaired.cost <= share
+    assert (repaired.cost > 0) == (rule.spend is plan or share >= 1 / 4)
     assert apart(layers, kept) == 0, "what was stored is not changed"
     assert model.training, "the model is left as it was"
     assert not any(module._forward_pre_hooks for module in model.modules())
@@ -121,10 +124,24 @@ def test_what_cannot_be_moved_is_refused_by_name(family: str) -> None:
     assert refused.value.field == "model"
 
 
-def test_plans_spend_what_they_may() -> None:
-    assert plan(1.0, 100, 12) == Plan(11, 0)
-    assert plan(0.0, 100, 12) == Plan(0, 0)
+@pytest.mark.parametrize("spend", [plan, one_layer])
+def test_plans_spend_what_they_may(spend: Spend) -> None:
+    assert spend(0.0, 100, 12) == Plan(0, 0)
     for depth in (2, 3, 6, 12, 32):
         for share in (0.05, 0.15, 0.35, 0.6, 0.9):
-            made = plan(share, 1000, depth)
+            made = spend(share, 1000, depth)
             assert made.whole * 1000 + made.rest * (depth - 1 - made.whole) <= share * 1000 * depth + 1e-6
+
+
+def test_all_of_it_is_every_layer_but_the_last() -> None:
+    assert plan(1.0, 100, 12) == Plan(11, 0)
+    assert one_layer(1.0, 100, 12) == Plan(1, 100)
+
+
+def test_cacheblend_keeps_what_the_check_layer_made_of_the_chosen_tokens_alone() -> None:
+    decoder = Decoder(build(FAMILIES["llama"]()))
+    full, layers = decoder.read(BOTH), joined(decoder)
+    repaired = repair(decoder, layers, BOTH, EARLIER, 0.5, CACHEBLEND)
+    new = (repaired.layers[1][0] - layers[1][0]).abs().amax((0, 2)) > 1e-3
+    assert 0 < new.sum() == one_layer(0.5, LATER, 4).rest < LATER
+    assert (repaired.layers[1][0] - full[1][0])[:, new].abs().max() < 1e-5

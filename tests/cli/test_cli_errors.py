@@ -51,7 +51,7 @@ def test_every_command_is_tried() -> None:
     assert COMMANDS.keys() - LINES.keys() == {
         *("add", "import", "demo", "mcp"),
         *("serve", "key create", "key list", "key revoke"),
-        *("bench recall", "bench update", "bench levels", "bench forget"),
+        *("bench recall", "bench update", "bench levels", "bench forget", "bench join", "bench reuse"),
     }
 
 

@@ -25,6 +25,7 @@ ASKED = (
     *("why", "admit"),
     *("entities", "graph", "alias"),
     *("forget", "budget", "pin", "unpin", "expire", "bench forget", "bench levels"),
+    *("bench join", "bench reuse"),
     *("serve", "mcp", "key create", "key list", "key revoke"),
 )
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
@@ -39,7 +40,10 @@ def examples_of(words: str) -> list[str]:
 GROUPS = ("", "bench", "key")
 LISTENS = "serve"
 """Runs until it is told to stop."""
-EXAMPLES = [(words, example) for words in (*GROUPS, *COMMANDS) if words != LISTENS for example in examples_of(words)]
+TRAIN = ("bench join", "bench reuse")
+"""Need torch, and minutes; their tests stand with those of the benchmarks."""
+BRIEF = [words for words in (*GROUPS, *COMMANDS) if words not in (LISTENS, *TRAIN)]
+EXAMPLES = [(words, example) for words in BRIEF for example in examples_of(words)]
 SAID = "This is the only time that it is shown.\n"
 """To whoever makes a key, beside the key."""
 
@@ -90,7 +94,7 @@ def shared_options() -> set[str]:
 
 def test_the_page_names_no_other_command() -> None:
     named = re.findall(
-        r"^### `mnemos ([a-z-]+(?: recall| update| levels| forget| create| list| revoke)?)",
+        r"^### `mnemos ([a-z-]+(?: recall| update| levels| forget| join| reuse| create| list| revoke)?)",
         DOCS.read_text("utf-8"),
         re.M,
     )

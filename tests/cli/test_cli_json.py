@@ -110,7 +110,7 @@ LINES: dict[str, tuple[list[str], set[str]]] = {
 
 
 def test_every_command_is_tried() -> None:
-    assert COMMANDS.keys() - LINES.keys() == {"serve", "mcp"}
+    assert COMMANDS.keys() - LINES.keys() == {"serve", "mcp", "bench join", "bench reuse"}
 
 
 @pytest.mark.parametrize("words", LINES)

@@ -3,7 +3,8 @@
 What is computed again is chosen as CacheBlend does it (Yao et al. 2024, "CacheBlend: Fast Large Language Model Serving
 for RAG with Cached Knowledge Fusion"): the first layers are read again whole, at a check layer the new keys and values
 are compared with the stored ones, and only the tokens that changed most go on. Ours is that the check layer keeps its
-new keys and values for every token, not for the chosen ones alone: they cost no hidden state, and are exact.
+new keys and values for every token, not for the chosen ones alone: they cost no hidden state, and are exact. A `Rule`
+says how; CacheBlend's own is there to be compared with.
 
 Cost is the share of the later blocks' (token, layer) pairs whose hidden state is computed again, check layers included.
 """
@@ -31,6 +32,10 @@ class Plan:
     """Layers, from the first, that are read again for every token."""
     rest: int
     """Tokens that are read again in the layers after those."""
+
+
+Spend = Callable[[float, int, int], Plan]
+"""What is read again for a share, by the later blocks' tokens and the model's layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +80,32 @@ def at_random(seed: int) -> Choose:
     return choose
 
 
+def one_layer(share: float, tokens: int, depth: int) -> Plan:
+    """Spend a share as CacheBlend does: one whole layer, then chosen tokens; nothing where it is less than a layer."""
+    if share * depth < 1 - 1e-9:
+        return Plan(0, 0)
+    return Plan(1, min(tokens, int((share * depth - 1) * tokens / max(1, depth - 2) + 1e-9)))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a repair spends its share."""
+
+    choose: Choose = most_changed
+    """Which tokens go on after the check layer."""
+    spend: Spend = plan
+    """How many layers and tokens."""
+    keeps_all: bool = True
+    """Whether the check layer keeps its new keys and values for every token, or for the chosen ones alone."""
+
+
+OURS = Rule()
+CACHEBLEND = Rule(cacheblend, one_layer, keeps_all=False)
+
+
 @torch.no_grad()
 def repair(
-    decoder: Decoder, layers: Layers, ids: Tensor, first: int, share: float, choose: Choose = most_changed
+    decoder: Decoder, layers: Layers, ids: Tensor, first: int, share: float, rule: Rule = OURS, following: int = 0
 ) -> Repaired:
     """Read part of what begins at `first` again.
 
@@ -87,14 +115,19 @@ def repair(
         ids: its token ids, [tokens].
         first: where the later blocks begin; what comes before is exact.
         share: the part of the later blocks' (token, layer) pairs that may be computed, 0 to 1.
-        choose: which tokens go on after the check layer.
+        rule: how it is spent.
+        following: tokens that will follow at once; matters where frequencies depend on the length of the whole.
     """
     tokens, depth = len(ids) - first, len(layers)
-    chosen = plan(share, tokens, depth)
+    chosen = rule.spend(share, tokens, depth)
     if tokens <= 0 or chosen == Plan(0, 0):
         return Repaired(layers, 0.0)
-    run = _Run(decoder, [(keys.clone(), values.clone()) for keys, values in layers], first, chosen, choose)
+    run = _Run(decoder, [(keys.clone(), values.clone()) for keys, values in layers], first, chosen, rule, following)
     return Repaired(run.layers, run.go(ids) / (tokens * depth))
+
+
+PIECE = 512
+"""Rows that go through a layer at once: each piece looks back as far as its own last row, and at nothing after it."""
 
 
 class _Done(Exception):
@@ -108,13 +141,14 @@ class _Captured(Exception):
 class _Run:
     """One repair. Hooks narrow what enters each layer to the rows that are computed; it is itself their cache."""
 
-    def __init__(self, decoder: Decoder, layers: Layers, first: int, chosen: Plan, choose: Choose) -> None:
+    def __init__(self, decoder: Decoder, layers: Layers, first: int, chosen: Plan, rule: Rule, following: int) -> None:
         self.layers = layers
         self._decoder = decoder
         self._first = first
         self._plan = chosen
-        self._choose = choose
+        self._rule = rule
         self._length = layers[0][0].shape[1]
+        self._following = following
         self._rows = torch.arange(first, self._length, device=decoder.device)
         self._capturing = False
         self._pairs = 0
@@ -128,29 +162,32 @@ class _Run:
             layer.register_forward_pre_hook(self._entering(number), with_kwargs=True)
             for number, layer in enumerate(self._decoder.layers)
         ]
+        for number, layer in enumerate(self._decoder.layers):
+            layer.forward = self._in_pieces(number, layer.forward)
         try:
             with self._decoder.at_rest() as base:
                 base(
                     input_ids=ids[self._rows][None],
                     position_ids=self._rows[None],
-                    attention_mask=self._decoder.mask(self._rows, self._length, None),
+                    attention_mask=self._no_mask,
                     past_key_values=self,
                     use_cache=True,
                 )
         except _Done:
             pass
         finally:
-            for hook in hooks:
+            for layer, hook in zip(self._decoder.layers, hooks, strict=True):
                 hook.remove()
+                del layer.forward
         return self._pairs
 
     def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """Put the keys and values of the rows that are computed in their places; returns those of all rows."""
+        """Put the keys and values of the rows that are computed in their places; returns all up to the last of them."""
         mine, theirs = self.layers[layer]
         mine[:, self._rows], theirs[:, self._rows] = keys[0], values[0]
         if self._capturing:
             raise _Captured
-        return mine[None], theirs[None]
+        return mine[None, :, : self._end], theirs[None, :, : self._end]
 
     def get_seq_length(self, layer: int = 0) -> int:
         """How many tokens come before those that are computed."""
@@ -161,52 +198,87 @@ class _Run:
 
         def enter(layer: nn.Module, args: tuple[Any, ...], told: dict[str, Any]) -> Any:
             hidden, *others = args
-            told = self._told(told, number, hidden.dtype)
             if number == self._plan.whole > 0:
-                kept = self._check(layer, hidden, told, number)
-                hidden, told = hidden[:, kept], self._told(told, number, hidden.dtype)
+                hidden = hidden[:, self._check(layer, hidden, told, number)]
             if number == len(self.layers) - 1:
-                self._capture(layer, hidden, told)
+                self._capture(layer, hidden, told, number)
                 raise _Done
             self._pairs += hidden.shape[1]
             return (hidden, *others), told
 
         return enter
 
-    def _told(self, told: dict[str, Any], number: int, dtype: torch.dtype) -> dict[str, Any]:
+    def _in_pieces(self, number: int, forward: Callable[..., Any]) -> Callable[..., Any]:
+        """A layer that reads the rows that are computed piece by piece."""
+
+        def read(hidden: Tensor, *others: Any, **told: Any) -> Any:
+            rows, made = self._rows, []
+            for start in range(0, len(rows), PIECE):
+                self._rows = rows[start : start + PIECE]
+                window = self._decoder.window(number)
+                mask = self._decoder.mask(self._rows, self._end, window)
+                piece = hidden[:, start : start + PIECE]
+                made.append(forward(piece, *others, **self._told(told, number, hidden.dtype, mask)))
+            self._rows = rows
+            return _in_a_row(made)
+
+        return read
+
+    @property
+    def _end(self) -> int:
+        """The place after the last row that is computed."""
+        return int(self._rows[-1]) + 1
+
+    @property
+    def _no_mask(self) -> Tensor:
+        """Stands where nobody looks at a mask, so that none is made."""
+        return torch.zeros(1, 1, 1, 1, dtype=self._decoder.dtype, device=self._decoder.device)
+
+    def _told(self, told: dict[str, Any], number: int, dtype: torch.dtype, mask: Tensor) -> dict[str, Any]:
         """What a layer is told, for the rows that are computed."""
         kind = self._decoder.layer_types[number]
-        angles = self._decoder.rotation.angles(self._rows, self._length, kind)
+        angles = self._decoder.rotation.angles(self._rows, self._length + self._following, kind)
         return told | {
             "position_ids": self._rows[None],
             "position_embeddings": (angles.cos[None].to(dtype), angles.sin[None].to(dtype)),
-            "attention_mask": self._decoder.mask(self._rows, self._length, self._decoder.window(number)),
+            "attention_mask": mask,
         }
 
     def _check(self, layer: nn.Module, hidden: Tensor, told: dict[str, Any], number: int) -> Tensor:
-        """Keep a layer's new keys and values for every row, and go on with those rows that changed most.
+        """Keep a layer's new keys and values, and go on with those rows that changed most.
 
         Returns:
             Which of the rows go on, by place among them.
         """
         old_keys, old_values = (kept[:, self._first :].clone() for kept in self.layers[number])
-        self._capture(layer, hidden, told)
+        self._capture(layer, hidden, told, number)
+        keys, values = (kept[:, self._first :] for kept in self.layers[number])
+        kept = self._rule.choose(old_keys, keys, old_values, values, self._plan.rest)
+        if not self._rule.keeps_all:
+            left = torch.ones(len(self._rows), dtype=torch.bool, device=keys.device)
+            left[kept] = False
+            keys[:, left], values[:, left] = old_keys[:, left], old_values[:, left]
         if self._plan.rest == 0:
             raise _Done
-        keys, values = (kept[:, self._first :] for kept in self.layers[number])
-        kept = self._choose(old_keys, keys, old_values, values, self._plan.rest)
         self._rows = self._rows[kept]
         return kept
 
-    def _capture(self, layer: nn.Module, hidden: Tensor, told: dict[str, Any]) -> None:
+    def _capture(self, layer: nn.Module, hidden: Tensor, told: dict[str, Any], number: int) -> None:
         """Let a layer make the keys and values of its rows, and nothing more."""
         self._capturing = True
         try:
-            layer.forward(hidden, **told)
+            type(layer).forward(layer, hidden, **self._told(told, number, hidden.dtype, self._no_mask))
         except _Captured:
             pass
         finally:
             self._capturing = False
+
+
+def _in_a_row(made: list[Any]) -> Any:
+    """What a layer made of some pieces: hidden states, or a tuple that begins with them."""
+    if isinstance(made[0], Tensor):
+        return made[0] if len(made) == 1 else torch.cat(made, 1)
+    return (torch.cat([one[0] for one in made], 1), *made[0][1:])
 
 
 def echoes(ids: Tensor, first: int, count: int) -> Tensor:
@@ -216,7 +288,7 @@ def echoes(ids: Tensor, first: int, count: int) -> Tensor:
         Places among the later tokens, ascending.
     """
     seen = torch.isin(ids, ids[:first])
-    score = seen[first:].float() + seen[first - 1 : -1].float()
+    score = seen[first:].float() + torch.nn.functional.pad(seen, (1, 0))[first:-1].float()
     order = (-score).argsort(stable=True)
     return order[:count].sort().values
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 
 from mnemos.cli.command import ExampleGroup, command, json_option
 from mnemos.cli.output import console, progress_bar, write_json
+from mnemos.errors import InvalidInput
 
 if TYPE_CHECKING:
     from mnemos.bench.table import Table
@@ -141,6 +143,74 @@ def forget(files: tuple[Path, ...], seed: int, save: Path | None, as_json: bool)
 
 
 bench.add_command(forget)
+
+
+@command("join", "mnemos bench join", "mnemos bench join --texts 100 --json")
+@click.option(
+    "--texts", type=click.IntRange(1), default=400, show_default=True, help="Texts that are read in two blocks."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the texts, and of what is chosen by chance.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the results there as JSON.")
+@json_option
+def join(texts: int, seed: int, save: Path | None, as_json: bool) -> None:
+    """Measure what blocks are worth that were read apart and joined.
+
+    Small models, trained on first use for some minutes and kept, read two blocks of which the second changes what the
+    first said. Joining them as they are, in their places, and repaired by several rules stand beside a full reading.
+    """
+    needs_torch("bench join")
+    from mnemos.bench import join_report
+    from mnemos.bench.forms import join as measure
+
+    with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
+        run = measure.run(texts=texts, seed=seed, progress=lambda name, done, total: progress(done, total))
+    _show(join_report.to_json(run), join_report.tables(run), save, as_json)
+
+
+bench.add_command(join)
+
+
+@command("reuse", "mnemos bench reuse", "mnemos bench reuse --shape 1b --device cuda --json")
+@click.option("--shape", default="small", show_default=True, help="small: 12 layers of 768; 1b: 16 of 2048.")
+@click.option("--device", default="cpu", show_default=True, help="Where to compute.")
+@click.option("--most", type=click.IntRange(512), default=8192, show_default=True, help="Tokens of the longest text.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="The median of so many counts.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights and texts.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the results there as JSON.")
+@json_option
+def reuse(shape: str, device: str, most: int, rounds: int, seed: int, save: Path | None, as_json: bool) -> None:
+    """Measure how soon an answer begins when the text was read before.
+
+    A stock Llama with random weights goes on from blocks that are loaded from files, beside reading the same text; and
+    what each storage type takes, and what is lost in it.
+    """
+    needs_torch("bench reuse")
+    from mnemos.bench import reuse_report
+    from mnemos.bench.forms import reuse as measure
+
+    if shape not in measure.SHAPES:
+        raise InvalidInput("shape", f"{shape!r} is not known", f"choose one of {', '.join(measure.SHAPES)}")
+    lengths = [length for length in measure.LENGTHS if length <= most]
+    with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
+        run = measure.run(
+            measure.SHAPES[shape],
+            lengths=lengths,
+            device=device,
+            rounds=rounds,
+            seed=seed,
+            progress=lambda name, done, total: progress(done, total),
+        )
+    _show(reuse_report.to_json(run), reuse_report.tables(run), save, as_json)
+
+
+bench.add_command(reuse)
+
+
+def needs_torch(command: str) -> None:
+    """Say how to install what a benchmark of models needs, where it is missing."""
+    missing = [package for package in ("torch", "transformers", "safetensors") if find_spec(package) is None]
+    if missing:
+        raise InvalidInput(command, f"needs {', '.join(missing)}", 'install it with: pip install "mnemos[torch]"')
 
 
 @command("demo", "mnemos demo", "mnemos demo --json")

@@ -1,0 +1,49 @@
+"""Small models that the benchmark trains itself, kept in a folder so that each is trained once on a machine.
+
+No pretrained weights are needed, and every figure can be made again from a seed. The folder is `$MNEMOS_BENCH_CACHE`,
+or `mnemos/bench` in the user's cache folder; a model's name in it is a hash of its recipe and of the versions that made
+it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from transformers import LlamaForCausalLM
+
+from mnemos.bench.forms.recipes import Recipe
+from mnemos.bench.forms.training import Tell, learn
+
+
+def folder() -> Path:
+    """Where trained models are kept."""
+    own = os.environ.get("MNEMOS_BENCH_CACHE")
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(own) if own else Path(caches, "mnemos", "bench")
+
+
+def trained(recipe: Recipe, tell: Tell | None = None) -> LlamaForCausalLM:
+    """A model made by a recipe, from the folder if it is there, in evaluation mode.
+
+    Args:
+        recipe: how it is made; one that it starts from is kept too.
+        tell: told of every step of a training.
+
+    Raises:
+        NotLearned: it did not learn its task.
+    """
+    kept = folder() / f"{recipe.key}.safetensors"
+    if kept.is_file():
+        model = LlamaForCausalLM(recipe.config())
+        model.load_state_dict(load_file(kept))
+        return model.eval()
+    model = learn(recipe, trained(recipe.start, tell) if recipe.start else None, tell)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".making-") as making:
+        made = Path(making, kept.name)
+        save_file(model.state_dict(), made)
+        made.replace(kept)
+    return model
