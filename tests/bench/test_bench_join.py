@@ -92,16 +92,18 @@ def test_what_is_not_learned_is_said() -> None:
     assert not list(folder().glob("*.safetensors"))
 
 
-def test_a_deeper_model_begins_as_the_one_that_it_grew_from() -> None:
+def test_a_deeper_model_repeats_the_layers_of_the_one_that_it_grew_from_and_learns_on() -> None:
     small = trained(QUICK)
-    deeper = Recipe("update", layers=5, width=16, heads=1, start=QUICK)
-    large = training.grown(small, deeper.config()).eval()
-    ids = draw("update", 4, 8, generator()).whole
-    with torch.no_grad():
-        assert torch.allclose(large(input_ids=ids).logits, small(input_ids=ids).logits, atol=1e-5)
-    assert len(large.model.layers) == 5
-    moved = large.model.layers[0].self_attn.q_proj.weight.abs().sum()
-    assert moved > 0, "a new layer can learn"
+    deeper = Recipe("update", layers=5, width=16, heads=1, stages=(2,), start=QUICK, learned=9.0, settling=2)
+    large = training.grown(small, deeper.config())
+    of = [0, 0, 0, 1, 1]
+    for layer, number in zip(large.model.layers, of, strict=True):
+        assert torch.equal(layer.mlp.up_proj.weight, small.model.layers[number].mlp.up_proj.weight)
+    assert torch.equal(large.lm_head.weight, small.lm_head.weight)
+    learned = trained(deeper)
+    assert len(learned.model.layers) == 5
+    assert not torch.equal(learned.lm_head.weight, small.lm_head.weight)
+    assert len(list(folder().glob("*.safetensors"))) == 2
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ bench.add_command(forget)
 
 @command("join", "mnemos bench join", "mnemos bench join --texts 100 --json")
 @click.option(
-    "--texts", type=click.IntRange(1), default=400, show_default=True, help="Texts that are read in two blocks."
+    "--texts", type=click.IntRange(1), default=200, show_default=True, help="Texts that are read in two blocks."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the texts, and of what is chosen by chance.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the results there as JSON.")

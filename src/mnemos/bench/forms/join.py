@@ -7,7 +7,7 @@ is missing, both show as wrong answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from mnemos.activation.models import Decoder, Layers
-from mnemos.activation.repair import CACHEBLEND, OURS, Rule, at_random, one_layer, repair
+from mnemos.activation.repair import CACHEBLEND, OURS, Plan, Rule, at_random, one_layer, repair
 from mnemos.bench import join_report as report
 from mnemos.bench.forms.fixtures import trained
 from mnemos.bench.forms.recipes import RECALL, UPDATE_3, UPDATE_6, Recipe
@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def run(
-    recipes: Sequence[Recipe] = MODELS, *, texts: int = 400, seed: int = 0, progress: Progress | None = None
+    recipes: Sequence[Recipe] = MODELS, *, texts: int = 200, seed: int = 0, progress: Progress | None = None
 ) -> report.Run:
     """Train what is not there yet, join blocks in every way, and ask."""
     models = []
@@ -47,13 +47,18 @@ def measure(
     """What a trained model answers."""
     pairs = recipe.stages[-1]
     drawn = draw(recipe.task, texts, pairs, torch.Generator().manual_seed(1000 + seed))
-    decoder, ways = Decoder(model), _ways(seed, repairs=recipe.task == "update")
-    kept = [_Kept(way, share) for way, share, _ in ways]
+    decoder, rules = Decoder(model), _rules(seed) if recipe.task == "update" else {}
+    kept = [_Kept(way, share) for way, share in report.FIXED.items()]
+    kept += [_Kept(way, share) for way in rules for share in SHARES]
     for number in range(texts):
         blocks = _Blocks.read_from(decoder, drawn, number)
-        for one, (_, share, join) in zip(kept, ways, strict=True):
-            layers, cost = join(blocks, share)
-            one.note(cost, _asked(model, decoder, layers, drawn.asked[number]), drawn.changed[number])
+        answered: dict[tuple[str, Plan | None], tuple[Tensor, float]] = {}
+        for one in kept:
+            what = blocks.what(one.way, one.share, rules)
+            if what not in answered:
+                layers, cost = blocks.joined(*what, one.share, rules)
+                answered[what] = _asked(model, decoder, layers, drawn.asked[number]), cost
+            one.note(*answered[what], drawn.changed[number])
         if progress:
             progress(recipe.name, number + 1, texts)
     return report.Joined(
@@ -90,54 +95,48 @@ class _Blocks:
             decoder, ids, first, decoder.read(ids), _one_after_other(before, after), _one_after_other(before, placed)
         )
 
-    def repaired(self, share: float, rule: Rule) -> tuple[Layers, float]:
-        """The moved blocks, part of the later one read again."""
-        done = repair(self.decoder, self.moved, self.ids, self.first, share, rule)
+    def what(self, way: str, share: float, rules: Mapping[str, Rule]) -> tuple[str, Plan | None]:
+        """What is done for a share; the same for shares between which nothing more can be bought."""
+        if way not in rules:
+            return way, None
+        plan = rules[way].spend(share, len(self.ids) - self.first, len(self.moved))
+        return (way, plan) if plan != Plan(0, 0) else (report.MOVED, None)
+
+    def joined(self, way: str, plan: Plan | None, share: float, rules: Mapping[str, Rule]) -> tuple[Layers, float]:
+        """Keys and values of the whole text, and what was read again."""
+        if plan is None:
+            fixed = {report.FULL: self.together, report.RAW: self.raw, report.MOVED: self.moved}
+            return fixed[way], report.FIXED[way]
+        done = repair(self.decoder, self.moved, self.ids, self.first, share, rules[way])
         return done.layers, done.cost
 
 
-Join = Callable[[_Blocks, float], tuple[Layers, float]]
-
-
-def _ways(seed: int, *, repairs: bool) -> list[tuple[str, float, Join]]:
-    """Every way to join, by name and share."""
-    rules = {
+def _rules(seed: int) -> dict[str, Rule]:
+    """Every rule of repair, by name."""
+    return {
         report.CHANCE: Rule(at_random(seed), one_layer, keeps_all=False),
         report.BLEND: CACHEBLEND,
         report.OURS: OURS,
     }
-    fixed: list[tuple[str, float, Join]] = [
-        (report.FULL, 1.0, lambda blocks, _: (blocks.together, 1.0)),
-        (report.RAW, 0.0, lambda blocks, _: (blocks.raw, 0.0)),
-        (report.MOVED, 0.0, lambda blocks, _: (blocks.moved, 0.0)),
-    ]
-    if not repairs:
-        return fixed
-    repaired: Iterator[tuple[str, float, Join]] = (
-        (way, share, lambda blocks, share, rule=rule: blocks.repaired(share, rule))
-        for way, rule in rules.items()
-        for share in SHARES
-    )
-    return [*fixed, *repaired]
 
 
 class _Kept:
     """What is noted of one way, text by text."""
 
     def __init__(self, way: str, share: float) -> None:
-        self._way, self._share = way, share
+        self.way, self.share = way, share
         self._costs: list[float] = []
         self._right: list[str] = []
         self._changed: list[str] = []
 
-    def note(self, cost: float, answered: Tensor, changed: Tensor) -> None:
+    def note(self, answered: Tensor, cost: float, changed: Tensor) -> None:
         self._costs.append(cost)
         self._right.append(report.DIGITS[int(answered.sum())])
         self._changed.append(report.DIGITS[int(answered[changed].sum())])
 
     def point(self) -> report.Point:
         cost = round(sum(self._costs) / len(self._costs), 4)
-        return report.Point(self._way, self._share, cost, "".join(self._right), "".join(self._changed))
+        return report.Point(self.way, self.share, cost, "".join(self._right), "".join(self._changed))
 
 
 def _one_after_other(before: Layers, after: Layers) -> Layers:

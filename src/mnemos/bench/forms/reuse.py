@@ -139,9 +139,9 @@ def _ways(reader: Reader, text: Tensor, question: Tensor, folder: Path, *, every
 
     def reuse(shelf: Shelf, share: float) -> Callable[[], float]:
         def go() -> float:
-            layers, cost = reader.joined(shelf.load(reader.fingerprint()), share)
-            reader.answer(layers, question).argmax().item()
-            return cost
+            cache = reader.joined(shelf.load(reader.fingerprint()), share, len(question))
+            reader.answer(cache, question).argmax().item()
+            return cache.cost
 
         return go
 

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from mnemos.activation.assembled import Assembled
 from mnemos.activation.blocks import Block, read_block
 from mnemos.activation.files import load, save
 from mnemos.activation.fingerprint import Fingerprint, fingerprint_of
-from mnemos.activation.models import Decoder, Layers
+from mnemos.activation.joining import Wish, join
+from mnemos.activation.models import Decoder
 from mnemos.activation.quantising import Storage
-from mnemos.activation.repair import repair
 
 
 class Numbers:
@@ -50,28 +51,25 @@ class Reader:
         fingerprint = self.fingerprint()
         return [read_block(self.decoder, fingerprint, part) for part in parts]
 
-    def joined(self, blocks: Sequence[Block], share: float) -> tuple[Layers, float]:
-        """Keys and values of a text from its blocks, and what was read again."""
-        ids = torch.cat([block.ids for block in blocks])
-        places, device = torch.arange(len(ids), device=self.decoder.device), self.decoder.device
-        layers: Layers = []
-        for number in range(len(blocks[0].layers)):
-            keys = torch.cat([block.layers[number][0].to(device) for block in blocks], 1)
-            values = torch.cat([block.layers[number][1].to(device) for block in blocks], 1)
-            layers.append((keys, values))
-        layers = self.decoder.placed(layers, places, len(ids))
-        done = repair(self.decoder, layers, ids.to(device), len(blocks[0]), share)
-        return done.layers, done.cost
+    def joined(self, blocks: Sequence[Block], share: float, following: int) -> Assembled:
+        """A text's cache from its blocks, by the way that a `KVMemory` goes.
+
+        Args:
+            blocks: of the text, in their order.
+            share: what may be read again.
+            following: tokens of the question that follows.
+        """
+        ids, first = torch.cat([block.ids for block in blocks]), len(blocks[0])
+        made = join(self.decoder, [block.layers for block in blocks], ids, Wish(share, first, first, following, False))
+        cache = Assembled(self.decoder.config, made.layers, ids, before=made.before)
+        cache.cost = made.cost
+        return cache
 
     @torch.no_grad()
-    def answer(self, layers: Layers, question: Tensor, last: int = 1) -> Tensor:
+    def answer(self, cache: Assembled, question: Tensor, last: int = 1) -> Tensor:
         """Logits after the last tokens of a question that follows a text, [last, vocabulary]."""
-        start = layers[0][0].shape[1]
-        places = torch.arange(start, start + len(question), device=self.decoder.device)[None]
-        asked = question[None].to(self.decoder.device)
-        cache = self.decoder.cache(layers)
-        told = self.model(input_ids=asked, past_key_values=cache, position_ids=places, logits_to_keep=last)
-        logits: Tensor = told.logits[0]
+        asked = cache.following([question.tolist()], self.decoder.device)
+        logits: Tensor = self.model(**asked, past_key_values=cache, logits_to_keep=last).logits[0]
         return logits
 
     @torch.no_grad()

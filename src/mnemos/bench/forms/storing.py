@@ -78,8 +78,8 @@ def _logits(case: Case, texts: Sequence[Sequence[Block]]) -> Tensor:
     """After every token of every question, [texts, tokens, vocabulary]."""
     told = []
     for blocks, question in zip(texts, case.questions, strict=True):
-        layers, _ = case.reader.joined(blocks, 0.0)
-        told.append(case.reader.answer(layers, question, len(question)).cpu())
+        cache = case.reader.joined(blocks, 0.0, len(question))
+        told.append(case.reader.answer(cache, question, len(question)).cpu())
     return torch.stack(told)
 
 
