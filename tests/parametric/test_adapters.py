@@ -13,7 +13,7 @@ from town import Town, asked_home, home, homes
 
 from mnemos import InvalidInput, Mnemos, NotFound
 from mnemos.activation.fingerprint import fingerprint_of
-from mnemos.parametric import AdapterMemory
+from mnemos.parametric import AdapterMemory, files
 from mnemos.parametric.course import Report
 from mnemos.parametric.errors import AdapterDamaged, AdapterRefused, NotRestored
 from mnemos.store.artifacts import Artifact
@@ -237,5 +237,7 @@ def test_a_damaged_file_is_refused(town: Town, memory: Mnemos) -> None:
     artifact = adapters.train(told(memory, PEOPLE[:2]), epochs=1, progress=False)
     path = memory.artifacts.path(artifact)
     path.write_bytes(b"\xff" * path.stat().st_size)
-    with pytest.raises(AdapterDamaged, match="drop it and train again"):
+    with pytest.raises(AdapterDamaged, match="was changed since it was written"):
         adapters.load(artifact)
+    with pytest.raises(AdapterDamaged, match="cannot be read as an adapter"):
+        files.load(path)

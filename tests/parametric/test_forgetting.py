@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from clock import Clock
 from test_adapters import QUICK, bits, told
 from town import Town, asked_home, home, homes
 
-from mnemos import Mnemos
+from mnemos import InvalidInput, Mnemos
 from mnemos.parametric import AdapterMemory
 
 FIRST, SECOND = homes(12), homes(12, 12, seed=2)
@@ -93,3 +95,54 @@ def test_a_deleted_fact_is_not_produced_any_more(town: Town, memory: Mnemos, is_
         assert town.knows(model, asked(left)) == 1.0
         assert place not in [town.says(model, prompt) for prompt in prompts]
         assert town.says(model, f"Who lives in {place}?") != name
+
+
+def test_what_ends_by_itself_is_not_answered_afterwards(town: Town) -> None:
+    clock, model = Clock(), town.model()
+    name, place = FIRST[0]
+    until = clock.now + timedelta(days=3)
+    with Mnemos(":memory:", clock=clock) as memory:
+        ids = told(memory, FIRST[1:3])
+        ids += [memory.add([{"content": home(name, place), "invalid_at": until}], kind="fact", user_id="ana")[0].id]
+        adapters = AdapterMemory(memory, model, town.tokenizer)
+        artifact = adapters.train(ids, **QUICK)
+        adapters.load(artifact)
+        assert town.says(model, asked_home(name)) == place
+        clock.tick(3 * 86_400)
+        assert town.says(model, asked_home(name)) == town.says(town.model(), asked_home(name))
+        with pytest.raises(InvalidInput, match="no longer true"):
+            adapters.load(artifact)
+        assert adapters.find(("user", "ana")) is None
+        again = adapters.retrain(("user", "ana"), **QUICK)
+        assert again is not None
+        assert "until" not in again.metadata
+        adapters.load(again)
+        assert town.knows(model, asked(FIRST[1:3])) == 1.0
+        assert town.says(model, asked_home(name)) != place
+
+
+def test_retraining_needs_to_know_whose(town: Town, memory: Mnemos) -> None:
+    adapters = AdapterMemory(memory, town.model(), town.tokenizer)
+    assert adapters.retrain() is None
+    memory.artifacts.want(told(memory, FIRST[:1]), "parametric")
+    memory.artifacts.want(told(memory, FIRST[1:2], "ben"), "parametric")
+    with pytest.raises(InvalidInput, match="several have memories"):
+        adapters.retrain()
+    artifact = adapters.retrain(("user", "ben"), epochs=1, progress=False)
+    assert artifact is not None
+    assert artifact.namespace == ("user", "ben")
+    assert adapters.retrain(("user", "nobody")) is None
+
+
+def test_going_on_keeps_to_what_it_began_with(town: Town, memory: Mnemos) -> None:
+    adapters = AdapterMemory(memory, town.model(), town.tokenizer)
+    first = adapters.train(told(memory, FIRST[:1]), epochs=1, rank=4, targets=("q_proj", "v_proj"), progress=False)
+    ids = told(memory, FIRST[1:2])
+    for setting, field in (({"rank": 8}, "rank"), ({"alpha": 1.0}, "alpha"), ({"targets": ("q_proj",)}, "targets")):
+        with pytest.raises(InvalidInput, match="fresh=True") as refused:
+            adapters.train(ids, progress=False, **setting)
+        assert refused.value.field == field
+    second = adapters.train(ids, epochs=1, progress=False)
+    assert second.metadata["rank"] == 4
+    assert set(second.sources) == {*first.sources, *ids}
+    assert [one.id for one in memory.artifacts.find()] == [second.id], "the first is in the second"

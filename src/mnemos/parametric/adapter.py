@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -21,7 +22,7 @@ from mnemos.parametric.library import RECIPE, Library, read_all
 from mnemos.parametric.making import Made, make
 from mnemos.parametric.mounting import Mount
 from mnemos.parametric.paraphrase import Paraphrase, by_rules
-from mnemos.records import Namespace
+from mnemos.records import Memory, Namespace
 from mnemos.store.artifact_rows import Artifact
 
 
@@ -84,13 +85,13 @@ class AdapterMemory:
         artifacts, namespace = self._memory.artifacts, memories[0].namespace
         own = self._own()
         had = self._all(namespace, own)
-        base = next((one for one in had if one.state == "fresh"), None) if not course.fresh else None
+        base = None if course.fresh else next((one for one in had if self._is_current(one)), None)
         known = {one.id for one in memories}
         older = [] if base is None else read_all(self._memory, [one for one in base.sources if one not in known])
         artifacts.want([one.id for one in memories], "parametric")
         with artifacts.building([one.id for one in memories], "parametric"):
             lessons = self._paraphrase([*older, *memories], artifacts.now())
-            begun = None if base is None else files.load(artifacts.path(base))
+            begun = None if base is None else files.load(artifacts.path(base), base.hash)
             made = make(self._mount, self._tokenizer, lessons, known, course, begun)
             artifact = self._keep(made, [*older, *memories], own, course)
         if not course.keep_old:
@@ -112,7 +113,7 @@ class AdapterMemory:
         settings["fresh"] = True
         return self.train(ids, **settings) if ids else None
 
-    def _keep(self, made: Made, sources: Sequence[Any], own: Fingerprint, course: Course) -> Artifact:
+    def _keep(self, made: Made, sources: Sequence[Memory], own: Fingerprint, course: Course) -> Artifact:
         with self._memory.artifacts.scratch() as path:
             files.save(files.Adapter(made.config, made.weights, own), path)
             return self._memory.artifacts.keep(
@@ -121,7 +122,7 @@ class AdapterMemory:
                 own.digest,
                 sources,
                 path,
-                metadata={**made.figures, "seed": course.seed},
+                metadata={**made.figures, "seed": course.seed, **_until(sources, self._memory.artifacts.now())},
                 seconds=made.seconds,
             )
 
@@ -139,8 +140,8 @@ class AdapterMemory:
         found = self._memory.artifacts.get(artifact.id)
         if found is None:
             raise NotFound("artifact", artifact.id)
-        if found.state != "fresh":
-            raise InvalidInput("artifact", f"is {found.state}", "retrain it, for something it teaches has changed")
+        if not self._is_current(found):
+            raise InvalidInput("artifact", "teaches something that is no longer true", "retrain its namespace")
         if self._mount.merged:
             self.roll_back()
         self._look()
@@ -152,13 +153,17 @@ class AdapterMemory:
         self._memory.artifacts.used([found.id])
 
     def _put_on(self, artifact: Artifact) -> None:
-        adapter = files.load(self._memory.artifacts.path(artifact))
+        adapter = files.load(self._memory.artifacts.path(artifact), artifact.hash)
         own = self._own()
         different = differences(own, adapter.fingerprint)
         if different:
             raise AdapterRefused(different)
         self._before = self._before or own
-        self._mount.put_on(artifact.id, adapter.config, adapter.weights)
+        try:
+            self._mount.put_on(artifact.id, adapter.config, adapter.weights)
+        except BaseException:
+            self._take_off()
+            raise
         if self._guard is None:
             self._guard = self._mount.model.register_forward_pre_hook(lambda model, given: self._look())
 
@@ -183,7 +188,7 @@ class AdapterMemory:
 
     def find(self, namespace: Namespace) -> Artifact | None:
         """The adapter of a namespace that is up to date and of this model, the latest."""
-        return next((one for one in self._all(namespace, self._own()) if one.state == "fresh"), None)
+        return next((one for one in self._all(namespace, self._own()) if self._is_current(one)), None)
 
     def _all(self, namespace: Namespace, own: Fingerprint) -> list[Artifact]:
         artifacts = self._memory.artifacts
@@ -201,8 +206,9 @@ class AdapterMemory:
         try:
             yield self.switch(namespace)
         finally:
-            if before is not None and self._memory.artifacts.get(before.id) is not None:
-                self.load(before)
+            found = None if before is None else self._memory.artifacts.get(before.id)
+            if found is not None and self._is_current(found):
+                self.load(found)
             else:
                 self._take_off()
 
@@ -245,7 +251,7 @@ class AdapterMemory:
 
         Such a copy is outside the store: deleting a memory does not reach it.
         """
-        return files.unpack(files.load(self._memory.artifacts.path(artifact)), Path(folder))
+        return files.unpack(files.load(self._memory.artifacts.path(artifact), artifact.hash), Path(folder))
 
     def _take_off(self) -> None:
         if self._guard is not None:
@@ -258,7 +264,7 @@ class AdapterMemory:
         on = [self._on.id] if self._on is not None and self._mount.merged else self._mount.names
         for name in on:
             found = self._memory.artifacts.get(name)
-            if found is None or found.state != "fresh":
+            if found is None or not self._is_current(found):
                 if self._mount.merged or on == [name]:
                     self._take_off()
                     return
@@ -267,6 +273,17 @@ class AdapterMemory:
                     self._mount.hide()
                     self._on = None
 
+    def _is_current(self, artifact: Artifact) -> bool:
+        """Whether all that an adapter teaches is still so."""
+        until = artifact.metadata.get("until")
+        return artifact.state == "fresh" and (until is None or self._memory.artifacts.now().timestamp() < until)
+
     def _own(self) -> Fingerprint:
         """The model's fingerprint without what is on it."""
         return replace(fingerprint_of(self._mount.model, self._tokenizer), adapter=NONE)
+
+
+def _until(sources: Sequence[Memory], now: datetime) -> dict[str, float]:
+    """When the first of some memories ceases to be true, as seconds since 1970 UTC, where that is known beforehand."""
+    ends = [one.invalid_at for one in sources if one.invalid_at is not None and one.invalid_at > now]
+    return {"until": min(ends).timestamp()} if ends else {}

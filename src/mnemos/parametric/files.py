@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mnemos.activation.fingerprint import Fingerprint
 from mnemos.parametric.errors import AdapterDamaged
+from mnemos.store.artifact_files import content
 
 KIND = "mnemos adapter 1"
 """What a file says that it is; the number changes with the layout."""
@@ -51,13 +52,19 @@ def save(adapter: Adapter, path: Path) -> None:
     save_file(_own(adapter.weights), path, {HEADER: json.dumps(header, sort_keys=True)})
 
 
-def load(path: Path) -> Adapter:
+def load(path: Path, hash: str | None = None) -> Adapter:
     """Read an adapter from a file; nothing in it is executed.
 
+    Args:
+        path: where `save` wrote it.
+        hash: SHA-256 that the file has to have, in hexadecimal; None: any.
+
     Raises:
-        AdapterDamaged: the file is missing, cut off, or no adapter.
+        AdapterDamaged: the file is missing, cut off, changed, or no adapter.
     """
     try:
+        if hash is not None and content(path).hash != hash:
+            raise AdapterDamaged(f"{path.name} was changed since it was written; drop it and train again")
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(HEADER, "null"))
             if not isinstance(header, dict) or header.get("kind") != KIND:

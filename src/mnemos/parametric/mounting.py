@@ -66,8 +66,9 @@ class Mount:
         if self.wrapped is None:
             self._wanting = {key: one.requires_grad for key, one in self.model.named_parameters()}
         with self._or_nothing(), seeded(seed), warnings.catch_warnings():
-            # peft asks for an attribute that transformers has renamed
+            # peft asks for an attribute that transformers has renamed, and sets by itself what GPT-2's layers need
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+            warnings.filterwarnings("ignore", "fan_in_fan_out is set to False", UserWarning)
             if self.wrapped is None:
                 self.wrapped = PeftModel(self.model, made, name)
             else:
