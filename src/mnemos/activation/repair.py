@@ -47,14 +47,15 @@ class Repaired:
 
 
 def plan(share: float, tokens: int, depth: int) -> Plan:
-    """Spend a share of (token, layer) pairs: whole layers first, as far as one in four layers, then chosen tokens.
+    """Spend a share of (token, layer) pairs: whole layers first, as far as one in three, then chosen tokens.
 
-    The hidden state above the last layer is never needed, so that all is exact at (depth - 1) / depth already.
+    Whole layers are worth more than chosen tokens: what they make is exact (see `mnemos bench join`). The hidden state
+    above the last layer is never needed, so that all is exact at (depth - 1) / depth already.
     """
     last = depth - 1
     if share >= last / depth:
         return Plan(last, 0)
-    whole = min(int(share * depth + 1e-9), max(1, depth // 4))
+    whole = min(int(share * depth + 1e-9), max(1, depth // 3))
     left = share * depth - whole
     return Plan(whole, min(tokens, int(left * tokens / max(1, last - whole) + 1e-9)))
 
