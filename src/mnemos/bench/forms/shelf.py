@@ -94,8 +94,6 @@ class Shelf:
         self.paths = [folder / f"{number}.safetensors" for number in range(len(blocks))]
         for path, block in zip(self.paths, blocks, strict=True):
             save(block, path, storage)
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
 
     @property
     def bytes(self) -> int:
@@ -110,4 +108,5 @@ class Shelf:
         """Ask the system to hold none of their bytes in its file cache."""
         for path in self.paths:
             with path.open("rb") as file:
+                os.fsync(file.fileno())
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
