@@ -48,6 +48,18 @@ def share_plot(series: Series, *, title: str, across: str, up: str) -> str:
     return _drawn(series, place, columns, rows, title, across, up)
 
 
+def cost_plot(series: Series, *, title: str, across: str, up: str, low: float) -> str:
+    """Named lines of (x, y) points, drawn as percentages: x from nothing to all, y from `low` to all."""
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        to_top = (max(y, low) - low) / (1 - low)
+        return LEFT + x * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - to_top * (HEIGHT - TOP - BOTTOM)
+
+    columns = [(fifth / 5, f"{fifth / 5:.0%}") for fifth in range(6)]
+    rows = [(low + fifth * (1 - low) / 5, f"{low + fifth * (1 - low) / 5:.0%}") for fifth in range(6)]
+    return _drawn(series, place, columns, rows, title, across, up)
+
+
 def _drawn(series: Series, place: Place, columns: Ticks, rows: Ticks, title: str, across: str, up: str) -> str:
     """The grid, and on it a line with its name for each of the series."""
     parts = [_text(LEFT, 24, title, "title"), _text(LEFT, HEIGHT - 12, across), _text(8, TOP - 6, up)]

@@ -16,21 +16,30 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "src")]
 
-from plot import log_plot, share_plot  # noqa: E402
+from plot import cost_plot, log_plot, share_plot  # noqa: E402
 from tables import comparison, curve, own_table  # noqa: E402
 
-from mnemos.bench import boundaries, forget_report, levels_report, report, update_report  # noqa: E402
+from mnemos.bench import (  # noqa: E402
+    boundaries,
+    forget_report,
+    join_report,
+    levels_report,
+    report,
+    reuse_report,
+    update_report,
+)
 from mnemos.bench.recall import Run  # noqa: E402
 from mnemos.bench.table import Table  # noqa: E402
 
 DOCUMENTS = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("benchmarks", "update", "levels", "context", "forget", "gate")),
+    *(f"docs/{name}.md" for name in ("benchmarks", "update", "levels", "context", "forget", "gate", "forms")),
 )
 LEFT_OUT = ("static", "BM25+static", "95% interval")
 """Columns that the README has no room for."""
 PLOT = "docs/search-time.svg"
 FORGET_PLOT = "docs/forget-curve.svg"
+REUSE_PLOT = "docs/reuse-time.svg"
 FIT_LINE = re.compile(
     r"^(\S+), (fitted on all|on other \w+(?: sets)?) +n= *(\d+) +R@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]"
     r" +NDCG@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]",
@@ -172,6 +181,28 @@ def context_share() -> str:
     return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in levels_report.tables(run))
 
 
+def join() -> str:
+    """What joined blocks are worth, by model, rule and what was read again."""
+    run = join_report.from_json(raw("join"))
+    return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in join_report.tables(run))
+
+
+def join_needed() -> str:
+    """One sentence a model: whether each of its layers matters."""
+    run = join_report.from_json(raw("join"))
+    lines = []
+    for one in run.models:
+        left = ", ".join(f"{100 * part:.0f}" for part in one.needed)
+        lines.append(f"- {one.model}: without its first, second, … layer {left} percent of the answers are right.")
+    return "\n".join(lines)
+
+
+def reuse() -> str:
+    """Seconds to the first token, and what storage takes and loses."""
+    run = reuse_report.from_json(raw("reuse"))
+    return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in reuse_report.tables(run))
+
+
 def operations() -> str:
     """The short table of the README: what each operation does, beside the simplest thing that could be done."""
     facts, turns = (raw("update")["tables"][number]["rows"] for number in (0, 1))
@@ -215,6 +246,11 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "forget": forget,
     "forget-unseen": forget_unseen,
     "forget-made-with": lambda: made_with("forget"),
+    "join": join,
+    "join-needed": join_needed,
+    "join-made-with": lambda: made_with("join"),
+    "reuse": reuse,
+    "reuse-made-with": lambda: made_with("reuse"),
 }
 
 
@@ -238,6 +274,22 @@ def rendered() -> dict[Path, str]:
         title="What recall is left, by what is kept",
         across="part of the turns that is kept",
         up="share of the full R@10",
+    )
+    for one in join_report.from_json(raw("join")).models:
+        if one.updated:
+            found[ROOT / f"docs/join-{one.layers}.svg"] = cost_plot(
+                join_report.curves(one),
+                title=f"Two blocks joined: {one.model}",
+                across="what was read again of the later block",
+                up="answers right",
+                low=0.8,
+            )
+    timed = reuse_report.from_json(raw("reuse"))
+    found[ROOT / REUSE_PLOT] = log_plot(
+        reuse_report.times(timed, 1),
+        title="Time to the first token, one thread",
+        across="tokens before the question",
+        up="seconds",
     )
     return found
 

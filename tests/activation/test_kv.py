@@ -277,6 +277,16 @@ def test_hits_memories_and_ids_are_read_in_reading_order(memory: Mnemos, model: 
     assert asked[0].tolist() == whole(model, bare)[0].tolist()
 
 
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_a_cache_of_nothing_is_as_none(family: str, memory: Mnemos) -> None:
+    model = build(FAMILIES[family]())
+    cache = KVMemory(memory, model, TOKENIZER).assemble([], sinks=0)
+    inputs = TOKENIZER(QUESTION, return_tensors="pt")
+    for _ in range(2):
+        said = greedy(model, **inputs, past_key_values=cache)[0]
+        assert said.tolist() == greedy(model, **inputs)[0].tolist()
+
+
 def test_nothing_else_is_taken(memory: Mnemos, model: PreTrainedModel) -> None:
     (one, *_) = told(memory)
     kv = KVMemory(memory, model, TOKENIZER)

@@ -89,7 +89,9 @@ class Assembled(DynamicCache):
         """Hold the memories alone again, as when it was made."""
         self._expected = None
         for number, layer in enumerate(self._kept()):
-            if number in self._windows:
+            if not len(self.ids):
+                layer.reset()
+            elif number in self._windows:
                 layer.keys, layer.values = self._windows[number]
                 layer.cumulative_length, layer.record_past = len(self.ids), False
             elif layer.is_initialized:
