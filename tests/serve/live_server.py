@@ -43,7 +43,7 @@ def serve(folder: Path, **settings: Any) -> Iterator[Serving]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    chosen = Settings(folder=folder, port=port, drain=5.0, **settings)
+    chosen = Settings(folder=folder, port=port, **{"drain": 5.0, **settings})
     app = create_app(chosen)
     uvicorn = listener(app, chosen)
     thread = threading.Thread(target=uvicorn.run, name="uvicorn")
