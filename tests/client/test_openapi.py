@@ -88,7 +88,7 @@ def test_a_program_that_reads_openapi_reads_all_of_it(api: dict[str, Any]) -> No
         one.ok()
 
 
-OTHER_NAMES = {"every": "list"}
+OTHER_NAMES = {"every": "list", "wait": "job", "would_forget": "forget"}
 """Methods that ask an operation of another name."""
 NOT_FOR_THIS_CLIENT = {"chat", "models"}
 """What clients of OpenAI ask."""

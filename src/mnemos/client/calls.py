@@ -6,8 +6,10 @@ import json
 import random
 import re
 from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
@@ -21,6 +23,8 @@ RETRIED = frozenset((429, 502, 503, 504))
 """Answers after which the same request may succeed."""
 IN_HAND = "in-hand"
 """What the server answers to a write that it was asked for before and has not finished."""
+Saving = Callable[[], AbstractContextManager[Callable[[bytes], object]]]
+"""Opens what is told every piece of an answer; left without an error, the answer was whole."""
 _ID = re.compile(r"[0-9a-z-]{1,100}")
 
 
@@ -36,6 +40,10 @@ class Call(Generic[T]):
     """Parameters; lists are repeated names, and what is None is left out."""
     body: Mapping[str, Any] | None = None
     """What is sent as JSON; None sends nothing."""
+    upload: Path | None = None
+    """A file that is sent as it is, instead of a body."""
+    save: Saving | None = None
+    """Takes the bytes of the answer as they come; what is decoded then is None."""
     reads: bool = False
     """Whether it changes nothing, and may be made again whatever became of it."""
     about: str = ""
@@ -135,6 +143,12 @@ def part(id: str, field: str = "id") -> str:
 def given(**values: Any) -> dict[str, Any]:
     """Arguments as a body's fields; what is None is left out."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def asked(**values: Any) -> dict[str, Any]:
+    """Arguments as query parameters; conditions as JSON."""
+    told = given(**values)
+    return told | {"filters": json_text(told["filters"])} if "filters" in told else told
 
 
 def json_text(value: object) -> str:
