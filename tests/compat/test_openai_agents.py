@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -269,6 +270,23 @@ def test_a_limit_of_the_run_is_kept_to(memory: Mnemos) -> None:
     agent = scripted("Counted.")
     run(agent, "And now?", session, config)
     assert [item["content"] for item in heard(agent)] == ["4", "5", "And now?"]
+
+
+def test_the_block_in_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "frameworks.md").read_text(encoding="utf-8")
+    block = re.findall(r"```python\n(.*?)```", page.split("## OpenAI Agents SDK")[1], re.S)[0]
+    runs: list[Any] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Runner, "run_sync", lambda agent, text, session: runs.append((agent, text, session)))
+    program: dict[str, Any] = {}
+    exec(compile(block, "docs/frameworks.md", "exec"), program)  # noqa: S102 - our own example
+    ((agent, text, session),) = runs
+    agent.model = ScriptedModel(
+        [[function_call("recall", {"question": "Which nuts to avoid?"}, call_id="c")], [assistant_message("Walnuts.")]]
+    )
+    run(agent, text, session)
+    assert "walnuts" in json.dumps(heard(agent)[-1])
+    program["memory"].close()
 
 
 def test_the_example_runs() -> None:
