@@ -158,8 +158,7 @@ def notes(edges: Sequence[Edge]) -> str:
 def note(edge: Edge) -> str:
     """A fact with its time, or how often two are mentioned together."""
     if edge.relation == MENTIONED:
-        times = "time" if edge.weight == 1 else "times"
-        return f"together {edge.weight:.0f} {times}"
+        return "together once" if edge.weight == 1 else f"together {edge.weight:.0f} times"
     if edge.invalid_at is not None:
         return f"{edge.relation}, until {day(edge.invalid_at)}"
     since = edge.valid_at or edge.said_at
