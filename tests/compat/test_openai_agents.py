@@ -281,10 +281,10 @@ def test_the_block_in_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     program: dict[str, Any] = {}
     exec(compile(block, "docs/frameworks.md", "exec"), program)  # noqa: S102 - our own example
     ((agent, text, session),) = runs
-    agent.model = ScriptedModel(
-        [[function_call("recall", {"question": "Which nuts to avoid?"}, call_id="c")], [assistant_message("Walnuts.")]]
-    )
+    asked = function_call("recall", {"question": "Which nuts to avoid?"}, call_id="c1")
+    agent.model = ScriptedModel([[assistant_message("Noted.")], [asked], [assistant_message("Walnuts.")]])
     run(agent, text, session)
+    run(agent, "What should I not eat?", MnemosSession("friday", program["memory"], user_id="ana"))
     assert "walnuts" in json.dumps(heard(agent)[-1])
     program["memory"].close()
 
