@@ -173,10 +173,11 @@ class JobBook:
         with self._ledger.write() as connection:
             connection.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
 
-    def under_way(self) -> set[str]:
-        """The ids of all jobs that wait or run."""
+    def has_ended(self, job_id: str) -> bool | None:
+        """Whether a job has; None where there is none of this id."""
         with self._ledger.read() as connection:
-            return {job_id for (job_id,) in connection.execute(f"SELECT id FROM jobs WHERE NOT {_ENDED}")}
+            row = connection.execute(f"SELECT {_ENDED} FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return None if row is None else bool(row[0])
 
     def claim(self, except_tenants: Sequence[str]) -> Job | None:
         """Take the job in hand that has waited longest, of any other tenant than these."""

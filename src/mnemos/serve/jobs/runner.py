@@ -26,7 +26,7 @@ TURN = 0.3
 NOTE = 0.25
 """Seconds between two notes of a job's progress."""
 PRUNE = 60.0
-"""Seconds between two looks for jobs that ended long ago."""
+"""Seconds between two looks for jobs that ended long ago, and for files that a crash left."""
 FAILED = "Internal Server Error"
 log = logging.getLogger("mnemos.serve")
 
@@ -57,7 +57,7 @@ class _Turns:
         """
         self._stopped = stopped
         end = time.monotonic() + TURN
-        while time.monotonic() < end:
+        while True:
             self._check()
             try:
                 with writing_as(self.job.channel, self.job.key_id, self.job.trust):
@@ -65,7 +65,8 @@ class _Turns:
             except StopIteration as last:
                 result: dict[str, Any] = last.value
                 return result
-        return None
+            if time.monotonic() >= end:
+                return None
 
     def _tell(self, progress: Progress) -> None:
         self.progress = progress
@@ -105,6 +106,7 @@ class Runner:
         if time.monotonic() - self._pruned >= PRUNE:
             self._pruned = time.monotonic()
             self._book.prune()
+            self._uploads.sweep(self._book.has_ended)
         self._take_more()
         for turns in list(self._turns):
             if stopped():
@@ -132,7 +134,6 @@ class Runner:
             return False
         self._lock = lock
         self._book.requeue_all()
-        self._uploads.sweep(self._book.under_way())
         return True
 
     def _take_more(self) -> None:

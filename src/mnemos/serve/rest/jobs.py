@@ -16,7 +16,7 @@ from mnemos.serve.access import Access, Forbidden
 from mnemos.serve.depends import Admin, Reader, ServerOf
 from mnemos.serve.jobs.book import Job, JobBook, Kind, Progress, State
 from mnemos.serve.problems import Problem
-from mnemos.serve.rest.bodies import Body, Deep, Id, Number, Query, Time
+from mnemos.serve.rest.bodies import NUMBER, Body, Deep, Id, Query, Time
 from mnemos.serve.rest.once import Onced, Shape
 from mnemos.serve.rest.replies import BY_ID, READING, WRITING, Reply
 from mnemos.serve.rest.route import StrictRoute
@@ -53,6 +53,8 @@ class MaintainResult(Reply):
     expired: int
     forgotten: int
     waiting: int
+    purge: Literal["done", "pending"]
+    """Whether what was deleted is off the disk."""
 
 
 class ForgetResult(Reply):
@@ -113,7 +115,8 @@ class JobsQuery(Query):
     """Which jobs."""
 
     state: State | None = None
-    limit: Annotated[Number, Field(ge=1, le=100)] = 20
+    """Only those in this state."""
+    limit: Annotated[int, Field(ge=1, le=100), NUMBER] = 20
     """At most so many."""
     cursor: Annotated[str | None, Field(pattern=r"^\d{1,18}$")] = None
     """Go on there: the `next_cursor` of the page before."""
@@ -251,7 +254,7 @@ async def job(id: Id, access: Reader, server: ServerOf) -> JobReply:
     return JobReply.of(await access.desk.run(lambda: server.jobs.get(access, id)))
 
 
-@router.delete("/v1/jobs/{id}", operation_id="cancel_job", summary="Cancel a job", responses=WRITING | BY_ID)
+@router.post("/v1/jobs/{id}/cancel", operation_id="cancel_job", summary="Cancel a job", responses=WRITING | BY_ID)
 async def cancel(id: Id, access: Admin, server: ServerOf) -> JobReply:
     """It fails as `cancelled`; what it had done before is kept. A job that has ended stays as it is."""
     return JobReply.of(await access.desk.run(lambda: server.jobs.cancel(access, id)))
