@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Security
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from mnemos.errors import MnemosError
 from mnemos.records import Context
 from mnemos.serve.access import Access
-from mnemos.serve.depends import caller
+from mnemos.serve.depends import bearer, caller
 from mnemos.serve.problems import responses
 from mnemos.serve.proxy.answers import Answer
 from mnemos.serve.proxy.backlog import CHANNEL, Backlog
@@ -140,7 +140,7 @@ class Proxy:
 def install(app: FastAPI, server: Server) -> Proxy:
     """Let an application forward chats; returns what has to be kept running with it."""
     proxy = Proxy(server)
-    router = APIRouter(tags=["proxy"])
+    router = APIRouter(tags=["proxy"], dependencies=[Security(bearer)])
     shown = server.settings.upstream is not None
 
     @router.post(
