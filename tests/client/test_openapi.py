@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import schemathesis
 
 from mnemos.client import AsyncClient, Client
 from mnemos.client.clients import Verbs
@@ -78,14 +77,6 @@ def test_every_operation_says_what_it_takes_answers_and_needs(api: dict[str, Any
                 assert set(media) == {"application/problem+json"}, f"{where} {code}"
         if path.startswith("/v1/") and path not in ("/v1/health", "/v1/ready"):
             assert operation.get("security"), where
-
-
-def test_a_program_that_reads_openapi_reads_all_of_it(api: dict[str, Any]) -> None:
-    read = list(schemathesis.openapi.from_dict(api).get_all_operations())
-    assert len(read) == len(list(operations(api)))
-    assert [one for one in read if not hasattr(one, "ok")] == []
-    for one in read:
-        one.ok()
 
 
 OTHER_NAMES = {"every": "list", "wait": "job", "would_forget": "forget"}
