@@ -168,11 +168,6 @@ class JobBook:
 
     # ── for the runner ───────────────────────────────────────────────────────────────────────────────────────
 
-    def requeue_all(self) -> None:
-        """What ran when the server died waits again."""
-        with self._ledger.write() as connection:
-            connection.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
-
     def has_ended(self, job_id: str) -> bool | None:
         """Whether a job has; None where there is none of this id."""
         with self._ledger.read() as connection:
@@ -180,9 +175,9 @@ class JobBook:
         return None if row is None else bool(row[0])
 
     def claim(self, except_tenants: Sequence[str]) -> Job | None:
-        """Take the job in hand that has waited longest, of any other tenant than these."""
+        """Take the oldest job in hand that waits, or was left in the middle, of any other tenant than these."""
         marks = ", ".join("?" * len(except_tenants))
-        query = f"SELECT num FROM jobs WHERE state = 'queued' AND tenant NOT IN ({marks}) ORDER BY num LIMIT 1"
+        query = f"SELECT num FROM jobs WHERE NOT {_ENDED} AND tenant NOT IN ({marks}) ORDER BY num LIMIT 1"
         with self._ledger.read() as connection:
             found = connection.execute(query, tuple(except_tenants)).fetchone()
         if found is None:
@@ -190,7 +185,7 @@ class JobBook:
         with self._ledger.write() as connection:
             connection.execute(
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, updated_at = ? "
-                "WHERE num = ? AND state = 'queued'",
+                f"WHERE num = ? AND NOT {_ENDED}",
                 (self._now(), found[0]),
             )
             row = connection.execute(f"SELECT {_FIELDS} FROM jobs WHERE num = ?", found).fetchone()
