@@ -111,10 +111,9 @@ class Searcher:
 
     def _levels(self, look: Look) -> list[across.Level]:
         """The episodes and themes that answer."""
-        ranking = look.best(across.COARSE, across.MANY)
+        ranking = look.likeliest(across.COARSE, across.MANY)
         if ranking is None:
             return []
-        ranking = ranking.first(across.MANY)
         nums, members = ranking.nums.tolist(), self._store.members(ranking.nums.tolist())
         kinds = look.view.kinds_at(ranking.units)
         scores = ranking.scores.tolist()
