@@ -105,6 +105,19 @@ def test_messages_are_turns_that_recall_finds_and_the_rest_is_kept_beside_them(m
     assert "sunny" in str(memory.context("How is the weather in Lisbon?", user_id="ana"))
 
 
+def test_a_session_outlives_maintenance_and_a_move_to_another_file(memory: Mnemos, tmp_path: Path) -> None:
+    session = MnemosSession("s", memory, user_id="ana")
+    added(session, CONVERSATION)
+    added(session, CONVERSATION)
+    memory.maintain()
+    assert asyncio.run(session.get_items()) == CONVERSATION * 2
+    memory.reindex()
+    memory.export_file(tmp_path / "all.jsonl")
+    with Mnemos(tmp_path / "other.db") as other:
+        other.import_file(tmp_path / "all.jsonl")
+        assert asyncio.run(MnemosSession("s", other, user_id="ana").get_items()) == CONVERSATION * 2
+
+
 def test_words_are_stored_once(memory: Mnemos) -> None:
     added(MnemosSession("s", memory), [{"role": "user", "content": "zanzibar"}])
     turn = memory.list()[0]
