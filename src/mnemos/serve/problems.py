@@ -79,7 +79,8 @@ def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     wait = {"Retry-After": {"description": "Seconds after which to come back.", "schema": {"type": "string"}}}
     return {
-        code: {"description": MEANING.get(code, HTTPStatus(code).phrase), "content": content} | ({"headers": wait} if code in WAIT else {})
+        code: {"description": MEANING.get(code, HTTPStatus(code).phrase), "content": content}
+        | ({"headers": wait} if code in WAIT else {})
         for code in codes
     }
 
