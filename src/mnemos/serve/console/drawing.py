@@ -39,6 +39,14 @@ class Dot:
         return self.x + {"left": -1, "right": 1, "middle": 0}[self.side] * (self.radius + 8)
 
     @property
+    def reach(self) -> tuple[float, float]:
+        """Where what can be pressed begins, and how wide it is: the dot and its words."""
+        if self.side == "middle":
+            return self.x - self.radius, 2 * self.radius
+        wide = 2 * self.radius + 8 + max(7.2 * max(map(len, self.lines)), 5.6 * len(self.note))
+        return (self.x - self.radius if self.side == "right" else self.x + self.radius - wide), wide
+
+    @property
     def anchor(self) -> str:
         """How its words stand there."""
         return {"left": "end", "right": "start", "middle": "middle"}[self.side]
