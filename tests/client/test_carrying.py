@@ -16,9 +16,9 @@ from live_server import Serving, serve
 
 from mnemos import ImportFailed, InvalidInput, Mnemos, NotFound
 from mnemos.client import BadReply, Client, Forbidden, JobFailed, Unreachable
-from mnemos.client.jobs import Job, failure
+from mnemos.client.jobs import IS_KEPT, Job, failure
 from mnemos.forget.budget import Forgotten
-from mnemos.io.importing import ImportReport
+from mnemos.io.importing import ImportReport, ImportStopped
 from mnemos.io.jsonl import ExportReport
 from mnemos.maintenance import Maintained
 
@@ -118,6 +118,10 @@ def test_why_a_job_failed() -> None:
     assert str(failure(Job(**told, error=damaged))) == "the file: line 3 is cut short"
     assert isinstance(failure(Job(**told, error=damaged)), ImportFailed)
     assert isinstance(failure(Job(**told, error=wrong)), InvalidInput)
+    kept = {"format": "messages", "added": 3, "repeated": 1, "skipped": {}, "first": None, "last": None, "sessions": 0}
+    stopped = failure(Job(**told, result=kept, error=damaged | {"detail": f"line 3 is cut short{IS_KEPT}"}))
+    assert isinstance(stopped, ImportStopped)
+    assert (stopped.problem, stopped.report.added) == ("line 3 is cut short", 3)
     assert str(failure(Job(**told))) == "the job failed"
 
 

@@ -42,7 +42,6 @@ def test_verbs_of_the_library_take_the_same_here() -> None:
 ADDED: dict[str, set[str]] = {"forget": {"progress"}}
 """What only the client's verb takes."""
 LEFT_OUT: dict[str, set[str]] = {
-    "context": {"beside"},
     "forget": {"dry_run"},
     "list": {"offset"},
     "maintain": {"seconds", "gentle"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ def test_what_is_added_is_found_shown_changed_and_deleted(memory: Any, serving: 
     assert "Lisbon" in str(context)
     assert context.items[0].memory_ids == (added[0].id,)
     assert not memory.context("Where does Ana live?", user_id="bob")
+    assert "Lisbon" not in str(memory.context("Who lives in Lisbon?", user_id="ana", beside={said[0]["content"]}))
 
     changed = memory.update(added[0].id, text="I live in Porto now.", valid_at=MARCH, trust=0.5)
     assert (changed.text, changed.valid_at, changed.trust) == ("I live in Porto now.", MARCH, 0.5)
@@ -165,14 +167,51 @@ def test_refusals_are_the_librarys(memory: Any) -> None:
     assert memory.search("y", user_id="ana").total == 1
 
 
-@pytest.mark.parametrize("value", [float("nan"), object(), {"a": {1: {2}, "b": object()}}, {object(): 1}])
+@pytest.mark.parametrize("value", [float("nan"), object(), {"a": {1: {2}, "b": object()}}, {1, "a"}, {(1,): 2}])
 def test_what_json_cannot_say_is_not_sent(memory: Any, value: object) -> None:
-    with pytest.raises(InvalidInput, match="JSON"):
+    with pytest.raises(InvalidInput, match="JSON") as refused:
         memory.add("x", user_id="ana", metadata={"value": value})
+    assert refused.value.field == "metadata"
+    with pytest.raises(InvalidInput, match="filters"):
+        memory.list(filters={"a": value})
+
+
+@pytest.mark.parametrize(
+    ("scope", "field"),
+    [
+        ({"namespace": ()}, "namespace"),
+        ({"namespace": "ana"}, "namespace"),
+        ({"namespace": ["org", ""]}, "namespace[1]"),
+        ({"user_id": " "}, "user_id"),
+        ({"user_id": 7}, "user_id"),
+        ({"user_id": "\ud800"}, "user_id"),
+        ({"user_id": "ana", "namespace": ["a"]}, "namespace"),
+    ],
+)
+def test_a_scope_is_one_or_nothing_is_done(memory: Any, tmp_path: Path, scope: Any, field: str) -> None:
+    for call in (
+        lambda: memory.add("x", **scope),
+        lambda: memory.search("x", **scope),
+        lambda: memory.list(**scope),
+        lambda: memory.stats(**scope),
+        lambda: memory.delete_all(**scope),
+        lambda: memory.export_file(tmp_path / "all.jsonl", **scope),
+        lambda: memory.import_file(__file__, **scope),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            call()
+        assert refused.value.field == field
+
+
+def test_what_an_address_cannot_say_is_not_asked(memory: Any) -> None:
+    for asked in ({"kinds": []}, {"sessions": ()}, {"sessions": ["a", "\udfff"]}):
+        with pytest.raises(InvalidInput) as refused:
+            memory.list(**asked)
+        assert refused.value.field == next(iter(asked))
 
 
 def test_values_of_python_are_sent_as_json(memory: Any) -> None:
-    (added,) = memory.add("x", user_id="ana", metadata={"tags": {"b", "a"}, "pair": (1, 2), "at": MARCH})
+    (added,) = memory.add("x", user_id="ana", metadata={"tags": {"b", "a"}, "pair": (1, 2), "at": MARCH}, timezone=UTC)
     assert added.metadata == {"tags": ["a", "b"], "pair": [1, 2], "at": MARCH.isoformat()}
 
 

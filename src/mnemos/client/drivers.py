@@ -10,12 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import httpx2
-
 from mnemos._version import __version__
 from mnemos.client.calls import Call, Patience, Pause, Plan, Reply, work
 from mnemos.client.errors import Unreachable
 from mnemos.errors import InvalidInput
+
+try:
+    import httpx2
+except ModuleNotFoundError as missing:
+    mend = 'mnemos.client needs httpx2; install it with: pip install "mnemos[client]"'
+    raise ModuleNotFoundError(mend, name=missing.name) from None
 
 T = TypeVar("T")
 

@@ -7,19 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from mnemos.client.calls import Call, Pause, Plan, given, part, read, write
+from mnemos.client.calls import RETRIED, Call, Pause, Plan, given, part, read, write
 from mnemos.client.decoding import listed, named, record
-from mnemos.client.errors import JobFailed, ServerError, Unreachable, of_problem
+from mnemos.client.errors import JobFailed, ServerError, of_problem
 from mnemos.client.verbs import Slices, Verb, Walk
-from mnemos.errors import MnemosError
+from mnemos.errors import ImportFailed, MnemosError, StoreBusy
 from mnemos.forget.budget import KINDS, Forgotten
 from mnemos.forget.policy import DEFAULT
+from mnemos.io.importing import ImportReport, ImportStopped
 from mnemos.maintenance import Maintained
 from mnemos.records import Page
 from mnemos.times import TimeLike
 
 SOONEST, LATEST = 0.05, 2.0
 """Seconds between two looks at a job, longer each time."""
+IS_KEPT = "; what was read before it is kept"
 AWAY = 60.0
 """Seconds for which a server that went away during a job is waited for."""
 
@@ -212,10 +214,10 @@ def finished(begin: Call[Job], progress: Watch | None) -> Plan[Job]:
         try:
             job = yield look(job.id)
             away = 0.0
-        except Unreachable:
+        except MnemosError as error:
             # it may be starting anew, and goes on with the job then
             away += pause
-            if away > AWAY:
+            if away > AWAY or not passes(error):
                 raise
         pause = min(LATEST, 1.5 * pause)
     if job.state == "failed":
@@ -223,9 +225,16 @@ def finished(begin: Call[Job], progress: Watch | None) -> Plan[Job]:
     return job
 
 
+def passes(error: MnemosError) -> bool:
+    """Whether a server that answers so, or not at all, may answer in a while."""
+    return isinstance(error, StoreBusy) or (isinstance(error, ServerError) and error.status in (None, *RETRIED))
+
+
 def failure(job: Job) -> MnemosError:
     """Why a job failed."""
     error = of_problem(job.error or {"detail": "the job failed"})
+    if isinstance(error, ImportFailed) and job.result is not None:
+        return ImportStopped(str(error).removesuffix(IS_KEPT), record(ImportReport)(job.result))
     if not isinstance(error, ServerError):
         return error
     return JobFailed(error.detail, status=error.status, type=error.type, request_id=error.request_id)
