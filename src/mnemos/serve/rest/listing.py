@@ -28,7 +28,7 @@ class ListQuery(Chosen, Query):
     """Conditions on attributes and metadata, as JSON; the same as in a search."""
     limit: Annotated[int, Field(ge=1, le=1000), NUMBER] = 100
     """At most so many."""
-    cursor: Annotated[str | None, Field(pattern=r"^\d{1,18}\.-?\d{1,18}$")] = None
+    cursor: Annotated[str | None, Field(pattern=r"^[0-9]{1,18}\.-?[0-9]{1,18}$")] = None
     """Go on there: the `next_cursor` of the page before, asked with the same narrowing."""
 
 
