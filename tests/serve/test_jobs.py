@@ -112,6 +112,9 @@ def test_an_import_shows_how_far_it_is(running: Serving, client: httpx2.Client) 
     assert expected.items() <= last["result"].items()
     assert uploads(running) == []
     assert len(texts(client)) == MANY
+    counted = running.server.metrics.render().decode()
+    assert 'mnemos_jobs_total{kind="import",state="done"}' in counted
+    assert "mnemos_jobs_waiting 0.0" in counted
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from mnemos.errors import StoreBusy, StoreFull
 from mnemos.serve.access import Access
 from mnemos.serve.jobs import JobBook, Runner, Uploads, runner, work
 from mnemos.serve.jobs.book import KEPT, MOST_ATTEMPTS, Progress
+from mnemos.serve.jobs.importing import begin_import
 from mnemos.serve.ledger import Ledger
 from mnemos.serve.server import Server
 from mnemos.serve.settings import Settings
@@ -227,7 +228,7 @@ def test_tenants_take_turns_and_one_tenant_waits_for_itself(server: Server, monk
 def test_of_two_servers_on_one_folder_one_does_the_jobs(server: Server) -> None:
     access = access_of(server)
     job = server.jobs.submit(access, "maintain", {})
-    other = Runner(server.jobs, server.tenants, server.uploads, server.settings.folder / "jobs.lock")
+    other = Runner(server.jobs, server.tenants, server.uploads, server.settings.folder / "jobs.lock", server.metrics)
     turn_until_done(server)
     assert server.jobs.get(access, job.id).is_over
     later = server.jobs.submit(access, "maintain", {})
@@ -241,7 +242,7 @@ def test_of_two_servers_on_one_folder_one_does_the_jobs(server: Server) -> None:
 
 def test_what_a_crash_left_is_swept_and_what_comes_is_not(tmp_path: Path) -> None:
     uploads = Uploads(tmp_path)
-    states = {"done": True, "queued": False}
+    states = {"done": "done", "queued": "queued"}
     kept = [uploads.new(), uploads.new()]
     for upload in kept:
         upload.begin("a.txt")
@@ -270,6 +271,36 @@ def test_jobs_are_forgotten_a_week_after_their_end(tmp_path: Path) -> None:
     book.prune()
     assert [one.id for one in book.listed(access, 10)] == [waiting.id]
     ledger.close()
+
+
+def test_an_export_is_put_back_whole_or_not_at_all(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "NOTE", 0.0)
+    with server.tenants.use("other") as memory:
+        memory.add([f"letter {n} from the north" for n in range(300)])
+        memory.export_file(tmp_path / "all.jsonl")
+    access, upload = access_of(server), server.uploads.new()
+    upload.begin("all.jsonl")
+    upload.write((tmp_path / "all.jsonl").read_bytes())
+    upload.end()
+    job = begin_import(server.jobs, access, upload, {})
+    asked: list[bool] = []
+
+    def in_the_middle() -> bool:
+        asked.append(len(asked) > 2)
+        return asked[-1]
+
+    server.runner.chore(in_the_middle)
+    assert asked[-1], "it was stopped"
+    assert server.jobs.get(access, job.id).progress.done > 0
+    with server.tenants.use("default") as memory:
+        assert memory.stats().memories == 0
+        server.runner.close()
+        assert server.jobs.get(access, job.id).state == "queued"
+        turn_until_done(server)
+        assert server.jobs.get(access, job.id).state == "done"
+        assert memory.stats().memories == 300
 
 
 def test_a_restored_export_keeps_no_reader_waiting(serving: Serving) -> None:

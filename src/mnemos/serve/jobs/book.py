@@ -168,11 +168,11 @@ class JobBook:
 
     # ── for the runner ───────────────────────────────────────────────────────────────────────────────────────
 
-    def has_ended(self, job_id: str) -> bool | None:
-        """Whether a job has; None where there is none of this id."""
+    def state(self, job_id: str) -> State | None:
+        """The state of a job; None where there is none of this id."""
         with self._ledger.read() as connection:
-            row = connection.execute(f"SELECT {_ENDED} FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        return None if row is None else bool(row[0])
+            row = connection.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return None if row is None else row[0]
 
     def claim(self, except_tenants: Sequence[str]) -> Job | None:
         """Take the oldest job in hand that waits, or was left in the middle, of any other tenant than these."""
@@ -192,11 +192,10 @@ class JobBook:
         job = _job(row)
         return job if job.state == "running" else None
 
-    def is_running(self, job: Job) -> bool:
-        """Whether a job that was taken in hand has not been cancelled since."""
+    def waiting(self) -> int:
+        """How many jobs wait or run."""
         with self._ledger.read() as connection:
-            row = connection.execute("SELECT state FROM jobs WHERE num = ?", (job.num,)).fetchone()
-        return row is not None and row[0] == "running"
+            return int(connection.execute(f"SELECT count(*) FROM jobs WHERE NOT {_ENDED}").fetchone()[0])
 
     def note(self, job: Job, progress: Progress) -> None:
         """Store how far a running job is."""

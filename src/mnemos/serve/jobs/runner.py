@@ -15,8 +15,9 @@ from typing import Any
 from mnemos.errors import MnemosError, StoreBusy, StoreError
 from mnemos.origin import writing_as
 from mnemos.serve.jobs.book import MOST_ATTEMPTS, Job, JobBook, Progress
-from mnemos.serve.jobs.uploads import Uploads
+from mnemos.serve.jobs.uploads import ENDED, Uploads
 from mnemos.serve.jobs.work import WORK, Steps, Task, WorkFailed
+from mnemos.serve.metrics import Metrics
 from mnemos.serve.problems import Problem, describe
 from mnemos.serve.tenants import Tenants
 
@@ -76,7 +77,7 @@ class _Turns:
             self._book.note(self.job, progress)
 
     def _check(self) -> None:
-        if self._stopped() or not self._book.is_running(self.job):
+        if self._stopped() or self._book.state(self.job.id) != "running":
             raise Left
 
     def close(self) -> None:
@@ -90,11 +91,12 @@ class _Turns:
 class Runner:
     """The jobs in hand. Of several servers on one folder one does the jobs; the others let them wait for it."""
 
-    def __init__(self, book: JobBook, tenants: Tenants, uploads: Uploads, lock: Path) -> None:
+    def __init__(self, book: JobBook, tenants: Tenants, uploads: Uploads, lock: Path, metrics: Metrics) -> None:
         self._book = book
         self._tenants = tenants
         self._uploads = uploads
         self._lock_path = lock
+        self._metrics = metrics
         self._lock: sqlite3.Connection | None = None
         self._turns: list[_Turns] = []
         self._pruned = 0.0
@@ -106,7 +108,7 @@ class Runner:
         if time.monotonic() - self._pruned >= PRUNE:
             self._pruned = time.monotonic()
             self._book.prune()
-            self._uploads.sweep(self._book.has_ended)
+            self._uploads.sweep(self._book.state)
         self._take_more()
         busy = bool(self._turns)
         for turns in list(self._turns):
@@ -159,7 +161,7 @@ class Runner:
                 return
             end = partial(self._book.finish, job, _whole(turns.progress), result)
         except Left:
-            if self._book.is_running(job):
+            if self._book.state(job.id) == "running":
                 return
             end = _nothing
         except StoreBusy:
@@ -179,7 +181,9 @@ class Runner:
     def _end(self, job: Job, end: Callable[[], None]) -> None:
         """Note what became of a job that is no longer in hand; what cannot be noted now is begun again later."""
         end()
-        if self._book.has_ended(job.id):
+        state = self._book.state(job.id)
+        if state in ENDED:
+            self._metrics.jobs.labels(job.kind, state).inc()
             self._uploads.remove(job.id)
 
     def _failure(

@@ -17,6 +17,7 @@ from mnemos.ids import new_id
 
 T = TypeVar("T")
 NAMELESS = "upload"
+ENDED = ("done", "failed")
 ABANDONED = 3600.0
 """Seconds after which a file of no job is not coming any more."""
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -97,15 +98,15 @@ class Uploads:
         """The job has ended: its file goes."""
         shutil.rmtree(self._folder / job_id, ignore_errors=True)
 
-    def sweep(self, ended: Callable[[str], bool | None]) -> None:
+    def sweep(self, state: Callable[[str], str | None]) -> None:
         """Remove what a crash left: files whose job has ended, and old ones of no job; newer ones may still be coming.
 
-        `ended` says of a job whether it has, or None where there is no such job.
+        `state` says that of a job, or None where there is no such job.
         """
         if self._folder.is_dir():
             for folder in self._folder.iterdir():
-                over = ended(folder.name)
-                if over or (over is None and time.time() - _last_written(folder) > ABANDONED):
+                found = state(folder.name)
+                if found in ENDED or (found is None and time.time() - _last_written(folder) > ABANDONED):
                     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mnemos.errors import ImportFailed, InvalidInput, MnemosError
+from mnemos.io import jsonl
 from mnemos.io.importing import ImportReport, ImportStopped
 from mnemos.io.source import open_bundle
 from mnemos.maintenance import Maintained
@@ -71,7 +72,7 @@ def import_upload(task: Task) -> Steps:
     again = task.job.attempts > 1
     since = from_micros(task.job.created_at) if again else None
     try:
-        with task.apart() as memory:
+        with _store_for(task) as memory:
             steps = memory.import_steps(task.upload, progress=tell, batch=BATCH, since=since, **task.job.params)
             while True:
                 try:
@@ -85,6 +86,11 @@ def import_upload(task: Task) -> Steps:
         raise WorkFailed(cause, _told(error.report)) from error
     except (ImportFailed, InvalidInput) as error:
         raise WorkFailed(told_to_all(error, task.upload)) from error
+
+
+def _store_for(task: Task) -> AbstractContextManager[Mnemos]:
+    """What is put back in one long transaction goes through a connection of its own; batches are short."""
+    return task.apart() if task.job.params["format"] == jsonl.NAME else nullcontext(task.memory)
 
 
 def maintain(task: Task) -> Steps:
