@@ -94,6 +94,10 @@ def test_feedback_teaches_and_is_forgotten(client: httpx2.Client) -> None:
     used, not_used = last["memory"]["id"], first["memory"]["id"]
     taught = client.post("/v1/feedback", json={**asked, "used": [used], "not_used": [not_used]}).json()
     assert taught["factors"]
+    once = {"json": {**asked, "used": [used], "not_used": [not_used]}, "headers": {"Idempotency-Key": "f1"}}
+    more, again = (client.post("/v1/feedback", **once) for _ in range(2))
+    assert again.json() == more.json() != taught
+    assert again.headers["idempotency-replayed"] == "true"
     assert all(0.5 <= factor <= 2 for factor in taught["factors"].values())
     assert client.delete("/v1/feedback", params=ANA).json() == {"reset": True}
     assert client.delete("/v1/feedback", params=ANA).json() == {"reset": False}
