@@ -15,6 +15,7 @@ from mnemos.passages import Index, Indexed
 from mnemos.recall import across
 from mnemos.recall.cores import one_core
 from mnemos.recall.engine import Ranking
+from mnemos.recall.enough import enough
 from mnemos.recall.folding import Kept, fold
 from mnemos.recall.live import Snapshots, View, build_view, sorted_rows
 from mnemos.recall.look import Asked, Look, select
@@ -61,7 +62,10 @@ class Searcher:
             found, units = self._candidates(ranking.taken(np.array(kept, np.int64)), request.known_at)
             reads = request.kinds == LEAVES and request.known_at is None and not look.view.verbatim
             first = self._profile(look, across.about_whom(asked.text)) if reads else []
-            if not found or (found[0].score < least and not first):
+            if not found:
+                return []
+            known = found[0].score >= enough(asked.text, found[0].text, len(look.view.snapshot.memories), least)
+            if not known and not first:
                 return []
             levels = self._levels(look) if reads else []
             nums, scores = [one.num for one in found], [one.score for one in found]
