@@ -57,12 +57,12 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     )
     app.state.mnemos = server
     problems.install(app)
+    forwarding = proxy.install(app, server)
     app.include_router(health.router)
     app.include_router(rest.router)
     app.include_router(mem0.router)
     endpoint = mcp.install(app, server)
     console.install(app, server)
-    forwarding = proxy.install(app, server)
     app.add_middleware(Envelope, metrics=server.metrics, limit=_limit(settings))
     return app
 
