@@ -45,8 +45,10 @@ fuzz: $(VENV)/.$(EXTRAS) ## ask every route of a server some hundred questions e
 bench: $(VENV)/.$(EXTRAS) ## speed and size beside peers (makes an environment for each under .bench/)
 	$(BIN)/python bench/run.py
 
-docs: $(VENV)/.$(EXTRAS) ## tables and plots in docs/ and README.md from bench/results
+docs: $(VENV)/.$(EXTRAS) ## tables and plots in docs/ and README.md from bench/results, pictures of the console
 	$(BIN)/python tools/docs.py
+	@if [ -x /usr/bin/chromium ]; then $(BIN)/python tools/screenshots.py; \
+	else echo "no /usr/bin/chromium: the pictures of the console stay as they are"; fi
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) .bench .demo build dist .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -215,3 +216,14 @@ def test_what_has_failed_can_be_tried_again(page: Browser) -> None:
     assert "Nothing has." in page.get("/ui/status")
     assert page.send("/ui/status/retry", "/ui/forgetting?keep=1", job="1").status_code == 404
     assert page.send("/ui/status/retry", "/ui/forgetting?keep=1", job="x").status_code == 422
+
+
+# ── the documents ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_pictures_in_the_documents_are_those_that_are_taken_and_small() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    shown = set(re.findall(r"console-\w+\.png", (docs / "console.md").read_text(encoding="utf-8")))
+    sizes = {picture.name: picture.stat().st_size for picture in docs.glob("console-*.png")}
+    assert sizes.keys() == shown
+    assert max(sizes.values()) <= 150_000

@@ -58,7 +58,7 @@ class Line:
 
     path: str
     kind: str
-    """`fact`, `past` or `mentioned`."""
+    """`fact`, `past` or `mentioned`; and `beside` where it does not end in the middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,9 @@ def _lines(graph: Graph, dots: Sequence[Dot], *, wide: bool) -> list[Line]:
             continue
         if not wide and dots[0].node.id not in pair:
             continue
-        drawn[pair] = Line(_curve(places[edge.source], places[edge.target], dots[0], wide=wide), _kind(edge))
+        beside = "" if dots[0].node.id in pair else " beside"
+        curve = _curve(places[edge.source], places[edge.target], dots[0], wide=wide)
+        drawn[pair] = Line(curve, _kind(edge) + beside)
     return list(drawn.values())
 
 
