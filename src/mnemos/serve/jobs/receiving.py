@@ -146,7 +146,7 @@ class _Form:
                 raise InvalidInput(FILE, "is given more than once", MEND)
             self.name = file or NAMELESS
         elif file is not None:
-            raise InvalidInput(name[:60], "is a file", MEND)
+            raise InvalidInput(name[:60] or "body", "is a file", MEND)
 
     def _take_part(self, data: bytes) -> None:
         if self._field is None:
@@ -155,7 +155,7 @@ class _Form:
         self._value += data
         self._size += len(data)
         if self._size > MOST_FIELD:
-            raise InvalidInput(self._field[:60], f"is longer than {MOST_FIELD:,} bytes", "shorten it")
+            raise InvalidInput(self._field[:60] or "body", f"is longer than {MOST_FIELD:,} bytes", "shorten it")
 
     def _end_part(self) -> None:
         if self._field is not None:
