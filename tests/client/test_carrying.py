@@ -15,7 +15,7 @@ import pytest
 from live_server import Serving, serve
 
 from mnemos import ImportFailed, InvalidInput, Mnemos, NotFound
-from mnemos.client import BadReply, Client, Forbidden, JobFailed, Unreachable
+from mnemos.client import BadReply, Client, Forbidden, JobFailed, ServerError, Unauthorized, Unreachable
 from mnemos.client.jobs import IS_KEPT, Job, failure
 from mnemos.forget.budget import Forgotten
 from mnemos.io.importing import ImportReport, ImportStopped
@@ -81,6 +81,20 @@ def test_what_cannot_be_imported_is_told(memory: Any, serving: Serving, kind: An
         with pytest.raises(Forbidden):
             there.export_file(tmp_path / "all.jsonl")
     assert not (tmp_path / "all.jsonl").exists()
+
+
+def test_what_is_refused_before_all_of_it_was_sent_is_told(kind: Any, tmp_path: Path) -> None:
+    file = tmp_path / "long.json"
+    file.write_bytes(b" " * 20_000_000)
+    with serve(tmp_path / "data", upload_bytes=1000, body_bytes=1000) as serving, closing(kind(serving.url)) as memory:
+        for call in (lambda: memory.import_file(file), lambda: memory.add("x" * 10_000_000)):
+            with pytest.raises(ServerError, match="1000 bytes") as refused:
+                call()
+            assert (refused.value.status, refused.value.type) == (413, "body-too-long")
+    with serve(tmp_path / "data") as serving, closing(kind(serving.url)) as memory:
+        serving.key()
+        with pytest.raises(Unauthorized):
+            memory.import_file(file)
 
 
 def test_jobs_are_waited_for_listed_and_cancelled(memory: Any, serving: Serving) -> None:

@@ -225,7 +225,7 @@ def _result(call: Call[T], outcome: Reply | Unreachable) -> T:
         raise of_reply(outcome.status, outcome.headers, outcome.body, call.about)
     try:
         told = json.loads(outcome.body) if outcome.body else None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadReply(f"the answer to {call.method} {call.path} is not JSON", status=outcome.status) from None
     return call.decode(told)
 

@@ -133,6 +133,8 @@ def _readable(path: object) -> Path:
     file = _read_path(path)
     if not file.is_file():
         raise InvalidInput("path", f"{str(file)[:200]} is no file", "name a file; put several into a .zip")
+    if not os.access(file, os.R_OK):
+        raise InvalidInput("path", f"{str(file)[:200]} may not be read", "let this program read it")
     return file
 
 

@@ -159,8 +159,8 @@ class AsyncDriver:
 
 
 def _settings(url: object, key: object, timeout: object) -> dict[str, Any]:
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-        raise InvalidInput("timeout", f"{str(timeout)[:40]!r} is not a length of time", "give seconds above 0")
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= 1e6:
+        raise InvalidInput("timeout", f"{str(timeout)[:40]!r} is not a length of time", "give seconds, 1e6 at most")
     headers = {"User-Agent": f"mnemos/{__version__}"}
     if key is not None:
         headers["Authorization"] = f"Bearer {_read_key(key)}"

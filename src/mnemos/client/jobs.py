@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 from mnemos.client.calls import RETRIED, Call, Pause, Plan, given, part, read, write
 from mnemos.client.decoding import listed, named, record
-from mnemos.client.errors import JobFailed, ServerError, of_problem
+from mnemos.client.errors import JobFailed, ServerError, Unreachable, of_problem
 from mnemos.client.verbs import Slices, Verb, Walk
 from mnemos.errors import ImportFailed, MnemosError, StoreBusy
-from mnemos.forget.budget import KINDS, Forgotten
-from mnemos.forget.policy import DEFAULT
+from mnemos.forget.budget import Forgotten
 from mnemos.io.importing import ImportReport, ImportStopped
 from mnemos.maintenance import Maintained
 from mnemos.records import Page
@@ -27,6 +26,24 @@ AWAY = 60.0
 
 Watch = Callable[[int, int | None], object]
 """Is told how far a job is, and of how much where that is known."""
+
+
+class Limits(TypedDict, total=False):
+    """How much may stay, and of what: the arguments of `Mnemos.forget`."""
+
+    count: int | None
+    bytes: int | None
+    share: float | None
+    policy: str
+    kinds: Sequence[str]
+    summarise_after: float
+    delete: bool
+    delete_after: float
+    now: TimeLike | None
+    user_id: str | None
+    agent_id: str | None
+    namespace: Sequence[str] | None
+    descendants: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,88 +125,23 @@ class JobVerbs:
         return record(Maintained)(job.result)
 
     @Verb
-    def forget(
-        self,
-        *,
-        count: int | None = None,
-        bytes: int | None = None,
-        share: float | None = None,
-        policy: str = DEFAULT,
-        kinds: Sequence[str] = KINDS,
-        summarise_after: float = 30.0,
-        delete: bool = False,
-        delete_after: float = 90.0,
-        now: TimeLike | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        namespace: Sequence[str] | None = None,
-        descendants: bool = False,
-        progress: Watch | None = None,
-    ) -> Plan[Mapping[str, int]]:
+    def forget(self, *, progress: Watch | None = None, **limits: Unpack[Limits]) -> Plan[Mapping[str, int]]:
         """Keep only so many memories in the index of each namespace of a scope, and wait for it; as `Mnemos.forget`.
 
         Returns:
             How many memories went which step, in how many namespaces; `would_forget` names them beforehand.
         """
-        body = given(
-            count=count,
-            bytes=bytes,
-            share=share,
-            policy=policy,
-            kinds=list(kinds),
-            summarise_after=summarise_after,
-            delete=delete,
-            delete_after=delete_after,
-            now=now,
-            user_id=user_id,
-            agent_id=agent_id,
-            namespace=namespace,
-            descendants=descendants,
-        )
-        job = yield from finished(write("POST", "/v1/forget", record(Job), body=body), progress)
+        job = yield from finished(write("POST", "/v1/forget", record(Job), body=given(**limits)), progress)
         return dict(job.result or {})
 
     @Verb
-    def would_forget(
-        self,
-        *,
-        count: int | None = None,
-        bytes: int | None = None,
-        share: float | None = None,
-        policy: str = DEFAULT,
-        kinds: Sequence[str] = KINDS,
-        summarise_after: float = 30.0,
-        delete: bool = False,
-        delete_after: float = 90.0,
-        now: TimeLike | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        namespace: Sequence[str] | None = None,
-        descendants: bool = False,
-        limit: int = 100,
-    ) -> Call[Page[Forgotten]]:
+    def would_forget(self, *, limit: int = 100, **limits: Unpack[Limits]) -> Call[Page[Forgotten]]:
         """The steps that `forget` would take, what is worth least first; changes nothing."""
-        body = given(
-            count=count,
-            bytes=bytes,
-            share=share,
-            policy=policy,
-            kinds=list(kinds),
-            summarise_after=summarise_after,
-            delete=delete,
-            delete_after=delete_after,
-            now=now,
-            user_id=user_id,
-            agent_id=agent_id,
-            namespace=namespace,
-            descendants=descendants,
-            limit=limit,
-        )
 
         def page(told: object) -> Page[Forgotten]:
             return Page(listed(Forgotten, "steps")(told), total=named(told, "total"))
 
-        return read("POST", "/v1/forget", page, body=body | {"dry_run": True})
+        return read("POST", "/v1/forget", page, body=given(limit=limit, dry_run=True, **limits))
 
 
 def look(id: str) -> Call[Job]:
@@ -227,7 +179,7 @@ def finished(begin: Call[Job], progress: Watch | None) -> Plan[Job]:
 
 def passes(error: MnemosError) -> bool:
     """Whether a server that answers so, or not at all, may answer in a while."""
-    return isinstance(error, StoreBusy) or (isinstance(error, ServerError) and error.status in (None, *RETRIED))
+    return isinstance(error, StoreBusy | Unreachable) or (isinstance(error, ServerError) and error.status in RETRIED)
 
 
 def failure(job: Job) -> MnemosError:
