@@ -120,6 +120,7 @@ def test_a_repeat_while_the_first_is_in_hand_is_told_so(
         go_on.set()
         first.join()
     assert (early.status_code, early.json()["type"]) == (409, "urn:mnemos:in-hand")
+    assert early.headers["retry-after"] == "1"
     assert replies[0].status_code == 201
     late = client.post("/v1/memories", json=body("slowly"), headers=KEY)
     assert ids(late) == ids(replies[0])

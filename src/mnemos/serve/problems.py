@@ -126,7 +126,8 @@ def problem(
 def of_error(error: MnemosError, request_id: str | None = None) -> JSONResponse:
     """The reply that says what the library said."""
     found = describe(error, request_id)
-    wait = {"Retry-After": WAIT[found.status]} if found.status in WAIT else {}
+    soon = found.status in WAIT or isinstance(error, InHand)
+    wait = {"Retry-After": WAIT.get(found.status, "1")} if soon else {}
     asking = {"WWW-Authenticate": "Bearer"} if found.status == 401 else {}
     return JSONResponse(found.model_dump(), found.status, wait | asking, MEDIA_TYPE)
 
