@@ -109,6 +109,7 @@ class _Form:
         self._field: str | None = None
         self._value = bytearray()
         self._size = 0
+        self._ended = False
         self._parser = MultipartParser(
             boundary,
             {
@@ -119,6 +120,7 @@ class _Form:
                 "on_headers_finished": self._begin_part,
                 "on_part_data": lambda data, start, end: self._take_part(data[start:end]),
                 "on_part_end": self._end_part,
+                "on_end": self._end_form,
             },
         )
 
@@ -129,6 +131,11 @@ class _Form:
     def end(self) -> None:
         """That was all."""
         self._parser.finalize()
+        if not self._ended:
+            raise FormParserError("it breaks off")
+
+    def _end_form(self) -> None:
+        self._ended = True
 
     def _end_header(self) -> None:
         name, value = map(bytes, self._header)
