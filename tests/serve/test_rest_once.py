@@ -188,3 +188,10 @@ def test_a_delete_whose_server_died_before_it_could_note_it_is_answered(tmp_path
         (one,) = client.post("/v1/memories", json=body("gone")).json()["memories"]
     again = interrupted(tmp_path, None, "DELETE", f"/v1/memories/{one['id']}")
     assert (again.status_code, again.json()) == (200, {"ids": [one["id"]], "purge": "done"})
+
+
+def test_a_job_whose_server_died_before_it_could_note_it_is_queued_once(tmp_path: Path) -> None:
+    again = interrupted(tmp_path, {"count": 5, "user_id": "ana"}, "POST", "/v1/forget")
+    assert again.status_code == 202
+    with serve(tmp_path) as running, running.client() as client:
+        assert [one["id"] for one in client.get("/v1/jobs").json()["jobs"]] == [again.json()["id"]]

@@ -103,8 +103,9 @@ class JobBook:
         *,
         job_id: str | None = None,
         progress: Progress | None = None,
+        mark: str | None = None,
     ) -> Job:
-        """Queue a job on behalf of a caller; on disk when it returns.
+        """Queue a job on behalf of a caller; on disk when it returns. `mark` tells its request from every other.
 
         Raises:
             TooBusy: too many of the tenant's jobs wait.
@@ -116,11 +117,11 @@ class JobBook:
             if connection.execute(waiting, (access.tenant,)).fetchone()[0] >= MOST_WAITING:
                 raise TooBusy(f"{MOST_WAITING} jobs wait already; let some of them end, or cancel them")
             connection.execute(
-                "INSERT INTO jobs (id, tenant, key, channel, namespaces, trust, kind, params, state, progress, "
-                "created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)",
+                "INSERT INTO jobs (id, tenant, key, channel, namespaces, trust, kind, params, mark, state, "
+                "progress, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)",
                 (
                     job_id, access.tenant, access.key_id, access.channel, bound, access.trust, kind,
-                    json.dumps(params), (progress or Progress()).to_json(), now, now,
+                    json.dumps(params), mark, (progress or Progress()).to_json(), now, now,
                 ),
             )  # fmt: skip
         return self.get(access, job_id)
@@ -138,6 +139,13 @@ class JobBook:
         if job is None or not _may_see(access, job):
             raise NotFound("id", job_id)
         return job
+
+    def marked(self, access: Access, mark: str, since: int) -> Job | None:
+        """The caller's job that a request queued since then; None where it did not come to that."""
+        query = "SELECT id FROM jobs WHERE tenant = ? AND mark = ? AND created_at >= ? ORDER BY num DESC LIMIT 1"
+        with self._ledger.read() as connection:
+            row = connection.execute(query, (access.tenant, mark, since)).fetchone()
+        return None if row is None else self.get(access, row[0])
 
     def listed(
         self, access: Access, limit: int, *, before: int | None = None, state: State | None = None
