@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from live_server import Serving
 
 from mnemos import Change, Deletion, InvalidInput, Memory, NotFound, Page
-from mnemos.client import Forbidden, Unauthorized
+from mnemos.client import AsyncClient, Client, Forbidden, Unauthorized
 
 MARCH = datetime(2026, 3, 2, 18, 40, tzinfo=UTC)
 
@@ -125,6 +127,21 @@ def test_decisions_are_shown_made_and_undone(memory: Any, serving: Serving) -> N
     assert memory.expire(said.id, None).id == said.id
 
 
+def test_a_client_is_shared(serving: Serving) -> None:
+    texts = [f"note {number}" for number in range(24)]
+    with Client(serving.url) as memory, ThreadPoolExecutor(8) as threads:
+        added = list(threads.map(lambda text: memory.add(text, user_id="ana")[0].text, texts))
+        assert added == texts
+        assert memory.add([], user_id="ana") == []
+
+    async def all_at_once() -> list[int]:
+        async with AsyncClient(serving.url) as memory:
+            pages = await asyncio.gather(*(memory.search(text, user_id="ana", kinds=["turn"]) for text in texts))
+            return [page.total for page in pages]
+
+    assert asyncio.run(all_at_once()) == [24] * 24
+
+
 def test_feedback_teaches(memory: Any) -> None:
     texts = ["I am allergic to walnuts.", "The walnut table is in the hall.", "Walnuts are on sale."]
     one, two, _ = memory.add(texts, user_id="ana")
@@ -222,7 +239,7 @@ HOSTILE = st.one_of(
 
 
 @given(id=HOSTILE)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_id_leaves_its_place(memory: Any, id: str) -> None:
     for verb in (memory.history, memory.delete, memory.links):
         with pytest.raises((NotFound, InvalidInput)):

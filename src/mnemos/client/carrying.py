@@ -126,7 +126,7 @@ def _lines(tail: bytes) -> int:
         end = json.loads(tail[tail[:-1].rfind(b"\n") + 1 :])
         return int(end["lines"])
     except (ValueError, KeyError, TypeError):
-        raise BadReply("the export broke off before its last line; nothing was left of it") from None
+        raise BadReply("the export broke off before its last line") from None
 
 
 def _readable(path: object) -> Path:
