@@ -110,7 +110,7 @@ def read_query(text: str, *, now: datetime, snapshot: Snapshot, embedder: Embedd
         terms=terms,
         term_weights=np.array(weights, np.float32)[first],
         phrases=_phrases(words.split(rest)),
-        tokens=np.unique(pieces),
+        tokens=np.array(sorted(set(pieces.tolist())), pieces.dtype),
         vector=vector,
         lexicon=static.vectors,
         asks=_kind(set(found), text),
@@ -146,7 +146,7 @@ def _phrases(found: list[str]) -> NDArray[np.uint32]:
     pairs = [(a, b) for a, b in pairwise(found) if not (a in FUNCTION_WORDS and b in FUNCTION_WORDS)]
     first = np.array(hash_words(a for a, _ in pairs), np.uint32)
     second = np.array(hash_words(b for _, b in pairs), np.uint32)
-    return np.unique(pair(first, second))
+    return np.array(sorted(set(pair(first, second).tolist())), np.uint32)
 
 
 def _kind(have: set[str], text: str) -> Asks:
