@@ -114,8 +114,14 @@ def test_long_texts_are_cut_in_lists() -> None:
 
 
 def test_long_texts_are_compared_by_lines_and_longer_ones_not_at_all() -> None:
-    assert compare("a b\n" * 2000, "a b\n" * 2000 + "c d")[-1].text == "c d"
+    long = [f"w{number} is\n" for number in range(3000)]
+    changed = compare("x " + "".join(long) + "x", "y " + "".join(long).replace("w7 is", "w7 was") + "y")
+    assert [piece.text for piece in changed if piece.kind == "gone"] == ["x w0 is\n", "w7 is\n", "x"]
     assert [piece.kind for piece in compare("a\n" * 5000, "b\n" * 5000)] == ["gone", "new"]
+
+
+def test_what_repeats_is_compared_in_a_moment() -> None:
+    assert [piece.kind for piece in compare("a b " * 990, "a c " * 990)] == ["same", "gone", "new"]
 
 
 def test_bars_share_one_scale() -> None:

@@ -20,6 +20,8 @@ from mnemos.verbs.gating import Kept
 router = pages()
 AROUND = 2
 """Turns of the same session that are shown on either side."""
+COMPARED = 40
+"""Changes of its words, the latest, that are shown word by word."""
 LISTED = 60
 """Memories listed as sources or as derived; the others are counted."""
 
@@ -102,11 +104,13 @@ def _events(changes: list[Change]) -> list[Event]:
     events: list[Event] = []
     before: str | None = None
     back: int | None = None
+    updates = sum(change.op == "update" for change in changes)
     for change in changes:
         pieces: tuple[Piece, ...] = ()
         earlier = back
+        updates -= change.op == "update"
         if change.op == "update" and change.text is not None and before is not None and change.text != before:
-            pieces = tuple(compare(before, change.text))
+            pieces = tuple(compare(before, change.text)) if updates < COMPARED else (Piece("new", change.text),)
         if change.text is not None:
             before, back = change.text, change.version
         details = dict(change.metadata) if change.op != "add" else {}
