@@ -9,6 +9,7 @@ import pytest
 from console_pages import PAGES, PROOF, Browser, browsing, first, words
 from live_server import Serving, serve
 
+from mnemos.serve.access import Access
 from mnemos.serve.server import COOKIE
 
 NOBODY = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -106,6 +107,11 @@ def test_an_open_server_refuses_strangers(page: Browser, headers: dict[str, str]
     assert "Rita" not in answer.text
 
 
+def _everything(closed: Serving) -> Access:
+    """Somebody whose key is bound to no namespace."""
+    return Access(closed.server.tenants, closed.server.desk, "acme", "rest", frozenset(("admin",)))
+
+
 def test_what_is_anothers_is_as_if_it_did_not_exist(closed: Serving) -> None:
     foreign = first(closed, "acme", "ben").id
     with closed.server.tenants.use("acme") as memory:
@@ -113,8 +119,9 @@ def test_what_is_anothers_is_as_if_it_did_not_exist(closed: Serving) -> None:
     own = f"/ui/memory/{first(closed, 'acme').id}"
     with browsing(closed, closed.key(namespaces=[("user", "ana")])) as browser:
         (proof,) = set(PROOF.findall(browser.get(own)))
-        for path in ("/ui/memory/{}", "/ui/levels/below?id={}"):
-            there, nowhere = (browser.client.get(path.format(one)) for one in (foreign, NOBODY))
+        job = closed.server.jobs.submit(_everything(closed), "maintain", {}).id
+        for path, one in (("/ui/memory/{}", foreign), ("/ui/levels/below?id={}", foreign), ("/ui/jobs/{}", job)):
+            there, nowhere = (browser.client.get(path.format(asked)) for asked in (one, NOBODY))
             assert (there.status_code, there.text) == (nowhere.status_code, nowhere.text)
             assert there.status_code == 404
         for change in ("pin", "unpin", "admit", "delete", "undo", "words"):
