@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import sys
+from itertools import cycle
 
 import httpx2
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from texts import Writer
 
-MESSAGE = {"role": "assistant", "content": "I have made a note of that, and will think of it when it matters."}
-ANSWER = {
+WRITER = Writer(seed=9)
+ANSWERS = [WRITER.text(160) for _ in range(1000)]
+SHAPE = {
     "id": "chatcmpl-1",
     "object": "chat.completion",
     "created": 1_700_000_000,
     "model": "m",
-    "choices": [{"index": 0, "message": MESSAGE, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 20, "completion_tokens": 14, "total_tokens": 34},
 }
 
 
 def answering() -> FastAPI:
-    """The upstream."""
+    """The upstream; it never says the same twice in a run."""
     app = FastAPI()
+    said = cycle(ANSWERS)
 
     @app.post("/v1/chat/completions")
     async def answer(request: Request) -> Response:
         await request.body()
-        return JSONResponse(ANSWER)
+        message = {"role": "assistant", "content": next(said)}
+        return JSONResponse({**SHAPE, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
 
     return app
 

@@ -73,6 +73,11 @@ class Searcher:
         rest = [found[place]._replace(score=score) for place, score in order]
         return [one._replace(score=max(one.score, rest[0].score)) for one in first] + rest
 
+    def keep_up(self) -> None:
+        """Read what was written since, where somebody searched last, so that the next search there need not."""
+        with self._store.db.read():
+            self._snapshots.keep_up()
+
     def judge(self, asked: Asked, request: Request) -> Ranking | None:
         """Every memory of the scope, best first, before what is current is raised; None where there is none."""
         with one_core(), self._store.db.read():

@@ -91,6 +91,8 @@ class Worker:
                 done = memory.maintain(SLICE, gentle=True)
                 if self._metrics is not None:
                     self._metrics.derived.inc(done.read)
+                if done.read and not memory.queued():
+                    memory.keep_up()
                 return bool(done.read)
         except MnemosError as error:
             self._failed()
