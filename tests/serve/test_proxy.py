@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -555,3 +556,16 @@ def test_a_chat_has_a_bound_of_its_own(behind: Upstream, tmp_path: Path) -> None
     ):
         assert client.post("/v1/chat/completions", json={"messages": [user("x" * 500)]}).status_code == 200
         assert client.post("/v1/chat/completions", json={"messages": [user("x" * 3000)]}).status_code == 413
+
+
+def test_the_block_of_the_docs_runs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "proxy.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    place.knows(RITA, user_id="ana")
+    block = block.replace("http://127.0.0.1:8765", place.serving.url)
+    program: dict[str, Any] = {}
+    exec(compile(block.replace("mnemos_…", place.serving.key(place.tenant)), "docs/proxy.md", "exec"), program)  # noqa: S102 - our own example
+    program["client"].close()
+    assert program["reply"].choices[0].message.content == "I see."
+    quoted = re.findall(r"   ```\n(.*?)   ```", page, re.S)[0].replace("   ", "").strip()
+    assert place.upstream.prompt() == quoted
