@@ -25,7 +25,7 @@ from mnemos.bench.table import Table  # noqa: E402
 
 DOCUMENTS = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("benchmarks", "update", "levels", "context", "forget", "gate")),
+    *(f"docs/{name}.md" for name in ("benchmarks", "update", "levels", "context", "forget", "gate", "proxy")),
 )
 LEFT_OUT = ("static", "BM25+static", "95% interval")
 """Columns that the README has no room for."""
@@ -193,6 +193,19 @@ def operations() -> str:
     return Table("", ("percent", "the simple way", "Mnemos"), tuple(rows), note).markdown()
 
 
+def proxied() -> str:
+    """What the proxy adds to a chat, beside a bare one, the search and the composing."""
+    rows = []
+    for size, found in raw("proxy")["sizes"].items():
+        ways, adds = found["ways"], found["adds_ms"]
+        asked = (ways[way]["p50_ms"] for way in ("direct", "bare", "proxy", "search"))
+        added = (adds["proxy"], found["beyond_search_ms"], adds["proxy"] / adds["bare"])
+        rows.append((f"{int(size):,}", *(f"{one:.1f}" for one in (*asked, *added))))
+    columns = ("memories", "direct", "bare proxy", "Mnemos", "the search alone", "added", "beyond the search", "ratio")
+    note = "Milliseconds, medians; the ratio is what Mnemos adds to what a bare proxy adds."
+    return Table("", columns, tuple(rows), note).markdown()
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "recall": lambda: _main(recall()).markdown(),
     "fit": fit,
@@ -214,6 +227,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "context-made-with": lambda: made_with("levels"),
     "forget": forget,
     "forget-unseen": forget_unseen,
+    "proxy": proxied,
+    "proxy-made-with": lambda: made_with("proxy"),
     "forget-made-with": lambda: made_with("forget"),
 }
 
