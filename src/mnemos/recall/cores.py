@@ -12,6 +12,9 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
+_alone = False
+"""Whether the whole process stays on one core."""
+
 
 @cache
 def _controller() -> ThreadpoolController:
@@ -21,10 +24,15 @@ def _controller() -> ThreadpoolController:
 @contextmanager
 def one_core() -> Iterator[None]:
     """Inside, numpy's BLAS uses one thread in the calling thread; afterwards as many as before."""
-    with _controller().limit(limits=1, user_api="blas"):
+    if _alone:
         yield
+    else:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
 
 
 def stay_on_one_core() -> None:
     """Let this process use one BLAS thread from now on: a server computes several searches side by side instead."""
+    global _alone
     _controller().limit(limits=1, user_api="blas")
+    _alone = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -22,6 +23,10 @@ from mnemos.times import utc_now
 
 ABOUT = "Memory for language models and agents: add what was said, search it, put it into prompts."
 
+TURN = 0.0005
+"""Seconds for which a thread may keep the interpreter while others wait. A search gives it away at every matrix
+product, and would else wait 5 ms at each for a thread that derives."""
+
 
 def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAPI:
     """The ASGI application of a server.
@@ -39,12 +44,15 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         stay_on_one_core()
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(TURN)
         server.worker.start()
         try:
             async with endpoint.running(), forwarding.running():
                 yield
         finally:
             server.close()
+            sys.setswitchinterval(interval)
 
     app = Application(
         title="Mnemos",

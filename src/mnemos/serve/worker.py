@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mnemos.errors import MnemosError
 from mnemos.serve.tenants import Tenants
+from mnemos.system import Mnemos
 
 if TYPE_CHECKING:
     from mnemos.serve.metrics import Metrics
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 SLICE = 0.05
 """Seconds that one store's upkeep takes at a time, about."""
+SETTLE = 3.0
+"""Seconds that the first of a store's queued work waits for more: a batch costs little more than one memory does."""
 ROUND = 60.0
 """Seconds after which a store is looked after though nothing is queued: what has expired goes, purges are finished."""
 log = logging.getLogger("mnemos.serve")
@@ -33,6 +36,8 @@ class Worker:
         self._metrics = metrics
         self._stop = threading.Event()
         self._seen: dict[str, float] = {}
+        self._queued: dict[str, float] = {}
+        """Since when a store has had work."""
         self._chores: list[Chore] = [self._open_stores]
         self._thread = threading.Thread(target=self._loop, name="mnemos-worker", daemon=True)
 
@@ -56,6 +61,7 @@ class Worker:
         return self._thread.is_alive()
 
     def _loop(self) -> None:
+        warm_up()
         for tenant in self._tenants.names():
             if self._stop.is_set():
                 return
@@ -84,15 +90,18 @@ class Worker:
         """Do a batch of a store's queued work; returns whether more is left."""
         try:
             with self._tenants.use(tenant) as memory:
-                due = time.monotonic() - self._seen.get(tenant, 0.0) > ROUND
-                if not due and not memory.queued():
+                now = time.monotonic()
+                due = now - self._seen.get(tenant, 0.0) > ROUND
+                if not due and not self._is_ripe(tenant, memory, now):
                     return False
-                self._seen[tenant] = time.monotonic()
+                self._seen[tenant] = now
                 done = memory.maintain(SLICE, gentle=True)
                 if self._metrics is not None:
                     self._metrics.derived.inc(done.read)
-                if done.read and not memory.queued():
-                    memory.keep_up()
+                if not memory.queued():
+                    self._queued.pop(tenant, None)
+                    if done.read:
+                        memory.keep_up()
                 return bool(done.read)
         except MnemosError as error:
             self._failed()
@@ -100,6 +109,21 @@ class Worker:
             log.warning("maintenance will be tried again", extra={"fields": fields})
             return False
 
+    def _is_ripe(self, tenant: str, memory: Mnemos, now: float) -> bool:
+        """Whether a store has work that has waited long enough."""
+        if not memory.queued():
+            self._queued.pop(tenant, None)
+            return False
+        return now - self._queued.setdefault(tenant, now) >= SETTLE
+
     def _failed(self) -> None:
         if self._metrics is not None:
             self._metrics.failures.inc()
+
+
+def warm_up() -> None:
+    """Load what derivation and search need, before anybody waits for it."""
+    with Mnemos(":memory:") as memory:
+        memory.add("My sister Rita is vegan, and she lives in Porto.", name="Ana")
+        memory.maintain()
+        memory.search("where does Rita live?")
