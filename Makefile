@@ -37,7 +37,7 @@ types: $(VENV)/.$(EXTRAS)
 	$(BIN)/mypy
 
 suite: $(VENV)/.$(EXTRAS)
-	$(BIN)/python -m pytest -rs --cov=mnemos --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -rs -n auto --dist loadfile --cov=mnemos --cov-report=term:skip-covered
 
 fuzz: $(VENV)/.$(EXTRAS) ## ask every route of a server some hundred questions each (schemathesis, minutes)
 	PYTHONPATH=tests:tests/serve $(BIN)/python tests/serve/fuzzing.py --examples 200

@@ -121,7 +121,7 @@ def test_long_texts_are_compared_by_lines_and_longer_ones_not_at_all() -> None:
 
 
 def test_what_repeats_is_compared_in_a_moment() -> None:
-    assert [piece.kind for piece in compare("a b " * 990, "a c " * 990)] == ["same", "gone", "new"]
+    assert [piece.kind for piece in compare("a b " * 990, "a c " * 990)] == ["same", "gone", "new", "same"]
 
 
 def test_bars_share_one_scale() -> None:

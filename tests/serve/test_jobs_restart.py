@@ -89,7 +89,7 @@ def test_a_stopped_server_leaves_its_jobs_in_the_queue_and_goes_on(
 
 
 def test_an_import_that_was_killed_is_done_after_the_restart(tmp_path: Path) -> None:
-    folder, count = tmp_path / "data", 1500
+    folder, count = tmp_path / "data", 6000
     with ServerProcess(folder) as server:
         path = begin(server.client, messages(count))
         before = under_way(server.client, path)

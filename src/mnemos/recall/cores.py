@@ -12,9 +12,6 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
-_alone = False
-"""Whether the whole process stays on one core."""
-
 
 @cache
 def _controller() -> ThreadpoolController:
@@ -24,15 +21,10 @@ def _controller() -> ThreadpoolController:
 @contextmanager
 def one_core() -> Iterator[None]:
     """Inside, numpy's BLAS uses one thread in the calling thread; afterwards as many as before."""
-    if _alone:
+    with _controller().limit(limits=1, user_api="blas"):
         yield
-    else:
-        with _controller().limit(limits=1, user_api="blas"):
-            yield
 
 
 def stay_on_one_core() -> None:
     """Let this process use one BLAS thread from now on: a server computes several searches side by side instead."""
-    global _alone
     _controller().limit(limits=1, user_api="blas")
-    _alone = True

@@ -46,6 +46,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
         stay_on_one_core()
         interval = sys.getswitchinterval()
         sys.setswitchinterval(TURN)
+        server.worker.warm_up_first()
         server.worker.start()
         try:
             async with endpoint.running(), forwarding.running():

@@ -46,7 +46,7 @@ class Server:
         self.metrics.open_stores.set_function(lambda: len(self.tenants.open_names()))
         self.metrics.queued.labels("search").set_function(lambda: self.desk.waiting("search"))
         self.metrics.queued.labels("call").set_function(lambda: self.desk.waiting("call"))
-        self.worker = Worker(self.tenants, self.metrics)
+        self.worker = Worker(self.tenants, self.metrics, lambda: self.desk.waiting("search") > 0)
         self.worker.also(self._note_used)
         self.uploads = Uploads(settings.folder / "uploads")
         self.jobs = JobBook(self.ledger, self.now)

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 SLICE = 0.05
 """Seconds that one store's upkeep takes at a time, about."""
-SETTLE = 3.0
+SETTLE = 2.0
 """Seconds that the first of a store's queued work waits for more: a batch costs little more than one memory does."""
+PATIENCE = 10.0
+"""Seconds after which it is done though requests are in hand."""
 ROUND = 60.0
 """Seconds after which a store is looked after though nothing is queued: what has expired goes, purges are finished."""
 log = logging.getLogger("mnemos.serve")
@@ -31,10 +33,14 @@ Chore = Callable[[Callable[[], bool]], bool]
 class Worker:
     """Visits every store that has work, a small batch at a time, until it is stopped."""
 
-    def __init__(self, tenants: Tenants, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, tenants: Tenants, metrics: Metrics | None = None, busy: Callable[[], bool] = lambda: False
+    ) -> None:
         self._tenants = tenants
         self._metrics = metrics
+        self._busy = busy
         self._stop = threading.Event()
+        self._first: Callable[[], None] = lambda: None
         self._seen: dict[str, float] = {}
         self._queued: dict[str, float] = {}
         """Since when a store has had work."""
@@ -49,6 +55,10 @@ class Worker:
         """Begin, with the stores that were left with work when the server last stopped."""
         self._thread.start()
 
+    def warm_up_first(self) -> None:
+        """Load what derivation and search need when it begins, before anybody waits for it."""
+        self._first = warm_up
+
     def stop(self) -> None:
         """End after the batch in hand."""
         self._stop.set()
@@ -61,7 +71,7 @@ class Worker:
         return self._thread.is_alive()
 
     def _loop(self) -> None:
-        warm_up()
+        self._first()
         for tenant in self._tenants.names():
             if self._stop.is_set():
                 return
@@ -110,11 +120,12 @@ class Worker:
             return False
 
     def _is_ripe(self, tenant: str, memory: Mnemos, now: float) -> bool:
-        """Whether a store has work that has waited long enough."""
+        """Whether a store has work that has waited long enough; it gives way to requests for a while."""
         if not memory.queued():
             self._queued.pop(tenant, None)
             return False
-        return now - self._queued.setdefault(tenant, now) >= SETTLE
+        waited = now - self._queued.setdefault(tenant, now)
+        return waited >= (PATIENCE if self._busy() else SETTLE)
 
     def _failed(self) -> None:
         if self._metrics is not None:
@@ -122,7 +133,7 @@ class Worker:
 
 
 def warm_up() -> None:
-    """Load what derivation and search need, before anybody waits for it."""
+    """Derive from a sentence and ask about it, in a store that is gone at once."""
     with Mnemos(":memory:") as memory:
         memory.add("My sister Rita is vegan, and she lives in Porto.", name="Ana")
         memory.maintain()

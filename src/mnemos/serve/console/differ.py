@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
-_WORDS = re.compile(r"\w+[^\S\n]*|[^\w\s]|\s+")
+_WORDS = re.compile(r"[^\S\n]*\w+|[^\w\s]|\s+")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 MOST = 16_000_000
 """Pairs of words, or else of lines, that are compared in between what both texts begin and end with."""
