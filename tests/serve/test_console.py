@@ -121,7 +121,7 @@ def test_words_are_changed_compared_and_put_back(page: Browser, serving: Serving
     said = page.send(f"{own}/words", own, text="My sister Rita is a vegetarian.\r\nSince May.")
     assert said.status_code == 303
     changed = page.get(said.headers["location"])
-    assert "<del>vegan</del><ins>a vegetarian" in changed
+    assert "<del> vegan</del><ins> a vegetarian" in changed
     assert first(serving).text == "My sister Rita is a vegetarian.\nSince May."
     assert first(serving).channel == "console"
     page.send(f"{own}/words", own, version="1")
