@@ -33,6 +33,8 @@ COUNTED = 1 << 15
 
 ALIKE = 0.3
 """Tokens whose vectors' cosine is less do not count as alike."""
+FEW_TOKENS = 6000
+"""Fewer are compared with a token sooner than the whole vocabulary."""
 REMEMBERED = 1 << 13
 """Tokens whose likes are kept: some 80 each, 8 bytes apiece."""
 
@@ -131,17 +133,30 @@ class StaticEmbedder:
     def _count_whole(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
-    def alike(self, tokens: Tokens) -> list[Likes]:
-        """For each token those of the vocabulary that are `ALIKE`, itself included, and their cosines, ascending."""
+    def alike(self, tokens: Tokens, among: NDArray[np.uint32]) -> list[Likes]:
+        """For each token those that are `ALIKE`, itself included, and their cosines, ascending.
+
+        Args:
+            tokens: whose likes are wanted.
+            among: the tokens that matter, ascending. Where they are few, only they are looked at and nothing is kept.
+        """
         likes = self._likes
         missing = [token for token in set(tokens.tolist()) if token not in likes]
         if missing:
-            asked = self.vectors[missing] / self._lengths[missing][:, None]
-            cosines = (asked @ self.vectors.T) / self._lengths
+            few = len(among) < FEW_TOKENS
+            found = self._compared(missing, among if few else np.arange(len(self.vectors), dtype=np.uint32))
             kept = {one: likes[one] for one in tokens.tolist() if one in likes} if len(likes) > REMEMBERED else likes
             # a new dictionary each time: other threads read the old one meanwhile
-            likes = self._likes = kept | dict(zip(missing, map(_nearest, cosines), strict=True))
+            likes = kept | found
+            if not few:
+                self._likes = likes
         return [likes[token] for token in tokens.tolist()]
+
+    def _compared(self, tokens: list[int], among: NDArray[np.uint32]) -> dict[int, Likes]:
+        whole = len(among) == len(self.vectors)
+        table, lengths = (self.vectors, self._lengths) if whole else (self.vectors[among], self._lengths[among])
+        cosines = (self.vectors[tokens] / self._lengths[tokens][:, None]) @ table.T / lengths
+        return {token: _nearest(row, among) for token, row in zip(tokens, cosines, strict=True)}
 
     @cached_property
     def _lengths(self) -> NDArray[np.float32]:
@@ -200,7 +215,7 @@ def _bundled() -> StaticEmbedder:
     return StaticEmbedder.load(DATA)
 
 
-def _nearest(cosines: NDArray[np.float32]) -> Likes:
+def _nearest(cosines: NDArray[np.float32], tokens: NDArray[np.uint32]) -> Likes:
     near = np.flatnonzero(cosines > ALIKE)
     near = near[np.argsort(cosines[near], kind="stable")]
-    return near.astype(np.uint32), cosines[near]
+    return tokens[near], cosines[near]

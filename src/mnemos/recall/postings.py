@@ -69,6 +69,14 @@ class Postings(NamedTuple):
                 counts.append(segment.counts[part])
         return (units[-1], counts[-1]) if len(units) <= 2 else (np.concatenate(units), np.concatenate(counts))
 
+    def keys(self) -> NDArray[np.uint32]:
+        """Every key that some unit holds, ascending."""
+        if not self.segments:
+            return np.empty(0, np.uint32)
+        if len(self.segments) == 1:
+            return self.segments[0].keys
+        return np.unique(np.concatenate([segment.keys for segment in self.segments]))
+
     def held(self, keys: NDArray[np.uint32]) -> NDArray[np.int64]:
         """How many units hold each key."""
         total = np.zeros(len(keys), np.int64)

@@ -116,7 +116,7 @@ def read_query(text: str, *, now: datetime, snapshot: Snapshot, embedder: Embedd
         tokens=tokens,
         vector=vector,
         lexicon=static.vectors,
-        alike=tuple(static.alike(tokens)),
+        alike=tuple(static.alike(tokens, snapshot.token_keys)),
         asks=_kind(set(found), text),
         named=np.array(_named(set(found), snapshot), np.int32),
         times=tuple((found.start, found.end) for found in spoken),

@@ -225,6 +225,11 @@ class Snapshot:
         return (self.sum / length).astype(np.float32)
 
     @cached_property
+    def token_keys(self) -> NDArray[np.uint32]:
+        """The wordpieces that occur, ascending."""
+        return self.tokens.keys()
+
+    @cached_property
     def mean_words(self) -> float:
         """The mean number of terms of a unit."""
         return float(self.columns.words.mean() or 1.0) if len(self.columns.words) else 1.0
