@@ -7,7 +7,7 @@ PIP = $(BIN)/pip --disable-pip-version-check
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types suite bench docs fit clean help
+.PHONY: demo test lint types suite fuzz bench docs fit clean help
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,13 +37,18 @@ types: $(VENV)/.$(EXTRAS)
 	$(BIN)/mypy
 
 suite: $(VENV)/.$(EXTRAS)
-	$(BIN)/python -m pytest -rs --cov=mnemos --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -rs -n auto --dist loadfile --cov=mnemos --cov-report=term:skip-covered
+
+fuzz: $(VENV)/.$(EXTRAS) ## ask every route of a server some hundred questions each (schemathesis, minutes)
+	PYTHONPATH=tests:tests/serve $(BIN)/python tests/serve/fuzzing.py --examples 200
 
 bench: $(VENV)/.$(EXTRAS) ## speed and size beside peers (makes an environment for each under .bench/)
 	$(BIN)/python bench/run.py
 
-docs: $(VENV)/.$(EXTRAS) ## tables and plots in docs/ and README.md from bench/results
+docs: $(VENV)/.$(EXTRAS) ## tables and plots in docs/ and README.md from bench/results, pictures of the console
 	$(BIN)/python tools/docs.py
+	@if [ -x /usr/bin/chromium ]; then $(BIN)/python tools/screenshots.py; \
+	else echo "no /usr/bin/chromium: the pictures of the console stay as they are"; fi
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) .bench .demo build dist .pytest_cache .mypy_cache .ruff_cache .coverage

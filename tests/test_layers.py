@@ -70,7 +70,6 @@ THIRD_PARTY = {
     "fastapi": ("serve", "cli"),
     "httpx2": ("serve", "client"),
     "jinja2": ("serve",),
-    "limits": ("serve", "cli"),
     "anyio": ("serve",),
     "mcp": ("serve", "cli"),
     "mcp_types": ("serve",),

@@ -68,7 +68,14 @@ def test_the_wheel_holds_what_it_needs_and_no_more(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         size = sum(info.file_size for info in archive.infolist())
-    for part in ("mnemos/py.typed", "mnemos/recall/weights.json", "mnemos/embed/data/vectors.npz", "licenses/NOTICE"):
+    for part in (
+        "mnemos/py.typed",
+        "mnemos/recall/weights.json",
+        "mnemos/embed/data/vectors.npz",
+        "mnemos/serve/console/templates/base.html",
+        "mnemos/serve/console/static/console.css",
+        "licenses/NOTICE",
+    ):
         assert any(name.endswith(part) for name in names), part
     assert not [name for name in names if not name.startswith(("mnemos/", "mnemos-"))]
     assert not [name for name in names if "test" in name or name.endswith(".db")]

@@ -33,7 +33,8 @@ from mnemos.bench.table import Table  # noqa: E402
 
 DOCUMENTS = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("benchmarks", "update", "levels", "context", "forget", "gate", "forms")),
+    *(f"docs/{name}.md" for name in ("benchmarks", "update", "levels", "context", "forget", "gate")),
+    *(f"docs/{name}.md" for name in ("proxy", "server", "forms")),
 )
 LEFT_OUT = ("static", "BM25+static", "95% interval")
 """Columns that the README has no room for."""
@@ -224,6 +225,43 @@ def operations() -> str:
     return Table("", ("percent", "the simple way", "Mnemos"), tuple(rows), note).markdown()
 
 
+def proxied() -> str:
+    """What the proxy adds to a chat, beside a bare one, the search and the composing."""
+    rows = []
+    for size, found in raw("proxy")["sizes"].items():
+        ways, adds = found["ways"], found["adds_ms"]
+        asked = (ways[way]["p50_ms"] for way in ("direct", "bare", "proxy", "search"))
+        added = (adds["proxy"], found["beyond_search_ms"], adds["proxy"] / adds["bare"])
+        rows.append((f"{int(size):,}", *(f"{one:.1f}" for one in (*asked, *added))))
+    columns = ("memories", "direct", "bare proxy", "Mnemos", "the search alone", "added", "beyond the search", "ratio")
+    note = "Milliseconds, medians; the ratio is what Mnemos adds to what a bare proxy adds."
+    return Table("", columns, tuple(rows), note).markdown()
+
+
+def loaded() -> str:
+    """A server under load, beside a bare handler."""
+    found, rows = raw("load"), []
+    for name in ("Mnemos", "bare FastAPI, one SQLite read"):
+        for way in ("open loop", "2 clients", "50 clients"):
+            run = found[name][way]
+            kinds = (run["kinds"][kind][part] for kind in ("search", "add") for part in ("p50_ms", "p95_ms"))
+            rows.append((name, way, f"{run['per_second']:.1f}", *(f"{one:.0f}" for one in kinds)))
+    per_second = [found["Mnemos"][way]["per_second"] for way in ("2 clients", "50 clients")]
+    killed, errors = (
+        found["killed"],
+        sum(sum(found["Mnemos"][way]["errors"].values()) for way in found["Mnemos"] if " " in way),
+    )
+    note = (
+        f"{found['tenants']} tenants of {found['size']:,} memories, {found['connections']} connections, four searches "
+        f"to one add; open loop is {found['rate']} requests a second at random times. With 50 clients the throughput "
+        f"is {100 * per_second[1] / per_second[0]:.0f}% of that with 2. Errors: {errors}; acknowledged writes "
+        f"that were lost: {found['lost']}; "
+        f"of the {killed['acknowledged']} acknowledged before a `kill -9`: {killed['lost']}."
+    )
+    columns = ("server", "load", "requests/s", "search p50 ms", "p95", "add p50 ms", "p95")
+    return Table("", columns, tuple(rows), note).markdown()
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "recall": lambda: _main(recall()).markdown(),
     "fit": fit,
@@ -245,6 +283,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "context-made-with": lambda: made_with("levels"),
     "forget": forget,
     "forget-unseen": forget_unseen,
+    "load": loaded,
+    "load-made-with": lambda: made_with("load"),
+    "proxy": proxied,
+    "proxy-made-with": lambda: made_with("proxy"),
     "forget-made-with": lambda: made_with("forget"),
     "join": join,
     "join-needed": join_needed,

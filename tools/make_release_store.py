@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mnemos import Mnemos, __version__
+from mnemos import Mnemos, __version__, writing_as
 from mnemos.records import KINDS
 
 FOLDER = Path(__file__).parent.parent / "tests" / "data" / "stores"
@@ -35,6 +35,8 @@ QUESTIONS = {
     "Where does the tram stop?": "The tram stops at the market since July.",
     "北京": "我昨天去了北京，吃了烤鸭。",
 }
+EMBEDDER = ("by-hand", 2)
+"""The name and the width of vectors of items that another embedder made."""
 
 
 def fill(memory: Mnemos, begin: datetime) -> None:
@@ -49,6 +51,11 @@ def fill(memory: Mnemos, begin: datetime) -> None:
     memory.link(turns[0].id, turns[1].id, "answered by", weight=0.5)
     memory.link(fact.id, turns[0].id, "from")
     memory.put("settings", {"language": "pt", "units": ["metric"]}, namespace=("org", "team"))
+    with writing_as("mail", "newsletter", trust=0.3):
+        memory.add("Rita lives in Faro.", user_id="ana", happened_at=begin + timedelta(days=1))
+        memory.put_many([{"key": key, "value": {"title": key}} for key in ("one", "two")], namespace=("org", "team"))
+    vectors = memory.item_vectors(*EMBEDDER)
+    vectors.keep((item, [bytes(8)] * len(item.texts)) for item in vectors.missing((), 10))
     memory.add("The team meets on Mondays.", namespace=("org", "team"), kind="document")
     memory.add("I live in Braga now.", user_id="ana", name="Ana", happened_at=begin + timedelta(days=40))
     memory.add("Thanks!", user_id="ana", name="Ana", happened_at=begin + timedelta(days=40, minutes=1))
@@ -64,6 +71,7 @@ def held(memory: Mnemos) -> dict[str, Any]:
                 "namespace": list(namespace), "id": m.id, "kind": m.kind, "text": m.text, "speaker": m.speaker,
                 "happened_at": m.happened_at and m.happened_at.isoformat(), "version": m.version, "uses": m.uses,
                 "metadata": dict(m.metadata), "value": m.value, "sources": list(m.sources),
+                "trust": m.trust, "channel": m.channel, "writer": m.writer,
                 "history": [change.text for change in memory.history(m.id)],
                 "links": [[link.source, link.target, link.relation, link.weight] for link in memory.links(m.id)],
             }
@@ -71,6 +79,7 @@ def held(memory: Mnemos) -> dict[str, Any]:
             for m in memory.list(namespace=namespace, kinds=KINDS)
         ],
         "questions": QUESTIONS,
+        "item_vectors": len(memory.item_vectors(*EMBEDDER).all(())),
     }  # fmt: skip
 
 

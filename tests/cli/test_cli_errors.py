@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,22 @@ def test_exit_codes_and_one_clear_line(line: list[str], code: int, says: str, ru
         assert machine.stdout == ""
     else:
         json.loads(machine.stdout)
+
+
+@pytest.mark.parametrize(
+    ("line", "module", "extra"),
+    [(["mcp"], "mcp", "mcp"), (["serve"], "fastapi", "serve"), (["serve"], "uvicorn", "serve")],
+)
+def test_a_package_that_is_missing_is_named_with_how_to_get_it(
+    line: list[str], module: str, extra: str, run: Run, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    result = run(*line)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f'mnemos: {line[0]}: needs the package {module}; install it with: pip install "mnemos[{extra}]"\n'
+    )
+    assert list(empty.iterdir()) == []
 
 
 def test_a_machine_is_told_field_and_mend(run: Run, folder: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from live_server import Serving
 
 from mnemos import Change, Deletion, InvalidInput, Memory, NotFound, Page
-from mnemos.client import Forbidden, Unauthorized
+from mnemos.client import AsyncClient, Client, Forbidden, Unauthorized
 
 MARCH = datetime(2026, 3, 2, 18, 40, tzinfo=UTC)
 
@@ -45,6 +48,7 @@ def test_what_is_added_is_found_shown_changed_and_deleted(memory: Any, serving: 
     assert "Lisbon" in str(context)
     assert context.items[0].memory_ids == (added[0].id,)
     assert not memory.context("Where does Ana live?", user_id="bob")
+    assert "Lisbon" not in str(memory.context("Who lives in Lisbon?", user_id="ana", beside={said[0]["content"]}))
 
     changed = memory.update(added[0].id, text="I live in Porto now.", valid_at=MARCH, trust=0.5)
     assert (changed.text, changed.valid_at, changed.trust) == ("I live in Porto now.", MARCH, 0.5)
@@ -66,12 +70,13 @@ def test_what_is_added_is_found_shown_changed_and_deleted(memory: Any, serving: 
 def test_lists_go_on_where_a_page_ended(memory: Any, serving: Serving) -> None:
     added = memory.add([f"note {number}" for number in range(7)], user_id="ana", kind="note")
     memory.add("turn", user_id="ana", metadata={"a": [1]})
-    page = memory.list(user_id="ana", kinds=["note", "turn"], limit=3)
-    assert (list(page), page.total, page.offset, page.more) == (added[:3], 8, 0, 5)
-    page = memory.list(user_id="ana", limit=3, after=page.end)
-    assert (list(page), page.total, page.offset, page.more) == (added[3:6], 8, 3, 2)
-    page = memory.list(user_id="ana", limit=3, after=page.end)
-    assert (len(page), page.more, page.end) == (2, 0, None)
+    pages, after = [], None
+    for _ in range(3):
+        page = memory.list(user_id="ana", kinds=["note", "turn"], limit=3, after=after)
+        pages.append((len(page), page.total, page.offset, page.more))
+        after = page.end
+    assert pages == [(3, 8, 0, 5), (3, 8, 3, 2), (2, 8, 6, 0)]
+    assert after is None
     every = memory.every(user_id="ana", at_once=2, filters={"kind": "note"}, now=MARCH)
     assert [one.id for one in every] == [one.id for one in added]
     assert list(memory.every(user_id="nobody")) == []
@@ -122,6 +127,21 @@ def test_decisions_are_shown_made_and_undone(memory: Any, serving: Serving) -> N
     assert memory.expire(said.id, None).id == said.id
 
 
+def test_a_client_is_shared(serving: Serving) -> None:
+    texts = [f"note {number}" for number in range(24)]
+    with Client(serving.url) as memory, ThreadPoolExecutor(8) as threads:
+        added = list(threads.map(lambda text: memory.add(text, user_id="ana")[0].text, texts))
+        assert added == texts
+        assert memory.add([], user_id="ana") == []
+
+    async def all_at_once() -> list[int]:
+        async with AsyncClient(serving.url) as memory:
+            pages = await asyncio.gather(*(memory.search(text, user_id="ana", kinds=["turn"]) for text in texts))
+            return [page.total for page in pages]
+
+    assert asyncio.run(all_at_once()) == [24] * 24
+
+
 def test_feedback_teaches(memory: Any) -> None:
     texts = ["I am allergic to walnuts.", "The walnut table is in the hall.", "Walnuts are on sale."]
     one, two, _ = memory.add(texts, user_id="ana")
@@ -164,14 +184,51 @@ def test_refusals_are_the_librarys(memory: Any) -> None:
     assert memory.search("y", user_id="ana").total == 1
 
 
-@pytest.mark.parametrize("value", [float("nan"), object(), {"a": {1: {2}, "b": object()}}, {object(): 1}])
+@pytest.mark.parametrize("value", [float("nan"), object(), {"a": {1: {2}, "b": object()}}, {1, "a"}, {(1,): 2}])
 def test_what_json_cannot_say_is_not_sent(memory: Any, value: object) -> None:
-    with pytest.raises(InvalidInput, match="JSON"):
+    with pytest.raises(InvalidInput, match="JSON") as refused:
         memory.add("x", user_id="ana", metadata={"value": value})
+    assert refused.value.field == "metadata"
+    with pytest.raises(InvalidInput, match="filters"):
+        memory.list(filters={"a": value})
+
+
+@pytest.mark.parametrize(
+    ("scope", "field"),
+    [
+        ({"namespace": ()}, "namespace"),
+        ({"namespace": "ana"}, "namespace"),
+        ({"namespace": ["org", ""]}, "namespace[1]"),
+        ({"user_id": " "}, "user_id"),
+        ({"user_id": 7}, "user_id"),
+        ({"user_id": "\ud800"}, "user_id"),
+        ({"user_id": "ana", "namespace": ["a"]}, "namespace"),
+    ],
+)
+def test_a_scope_is_one_or_nothing_is_done(memory: Any, tmp_path: Path, scope: Any, field: str) -> None:
+    for call in (
+        lambda: memory.add("x", **scope),
+        lambda: memory.search("x", **scope),
+        lambda: memory.list(**scope),
+        lambda: memory.stats(**scope),
+        lambda: memory.delete_all(**scope),
+        lambda: memory.export_file(tmp_path / "all.jsonl", **scope),
+        lambda: memory.import_file(__file__, **scope),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            call()
+        assert refused.value.field == field
+
+
+def test_what_an_address_cannot_say_is_not_asked(memory: Any) -> None:
+    for asked in ({"kinds": []}, {"sessions": ()}, {"sessions": ["a", "\udfff"]}):
+        with pytest.raises(InvalidInput) as refused:
+            memory.list(**asked)
+        assert refused.value.field == next(iter(asked))
 
 
 def test_values_of_python_are_sent_as_json(memory: Any) -> None:
-    (added,) = memory.add("x", user_id="ana", metadata={"tags": {"b", "a"}, "pair": (1, 2), "at": MARCH})
+    (added,) = memory.add("x", user_id="ana", metadata={"tags": {"b", "a"}, "pair": (1, 2), "at": MARCH}, timezone=UTC)
     assert added.metadata == {"tags": ["a", "b"], "pair": [1, 2], "at": MARCH.isoformat()}
 
 
@@ -182,7 +239,7 @@ HOSTILE = st.one_of(
 
 
 @given(id=HOSTILE)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_id_leaves_its_place(memory: Any, id: str) -> None:
     for verb in (memory.history, memory.delete, memory.links):
         with pytest.raises((NotFound, InvalidInput)):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from operator import add
 from pathlib import Path
 from typing import Annotated, TypedDict
 
+import pytest
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_store
@@ -101,6 +103,16 @@ def test_an_entrypoint_and_its_tasks_share_the_store(memory: Mnemos) -> None:
         return len(get_store().search(("numbers",), filter={"square": {"$gt": 3}}, limit=100))
 
     assert work.invoke([*range(10)], {"configurable": {"thread_id": "1"}}) == 8
+
+
+def test_the_block_in_the_docs_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "frameworks.md").read_text(encoding="utf-8")
+    block = re.findall(r"```python\n(.*?)```", page.split("## LangGraph")[1], re.S)[0]
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "docs/frameworks.md", "exec"), {})  # noqa: S102 - our own example
+    assert capsys.readouterr().out == "I remember: ['I am allergic to walnuts.']\n"
 
 
 def test_the_example_runs() -> None:

@@ -213,6 +213,16 @@ def test_paths_narrow_the_bundled_ranking(index: Any) -> None:
         assert stored.value == value
 
 
+def test_the_bundled_ranking_is_the_librarys(bundled: MnemosStore) -> None:
+    for number, drink in enumerate(["green tea", "black tea", "coffee", "water", "milk"]):
+        bundled.put(("user", "ana", str(number % 2)), drink, {"text": f"Ana drinks {drink} in the morning"})
+    asked, place = "Does Ana drink tea?", ("user", "ana")
+    hits = bundled.memory.search(asked, namespace=place, descendants=True, kinds=["item"])
+    found = [(item.namespace, item.key, item.score) for item in bundled.search(place, query=asked)]
+    assert found == [(hit.memory.namespace, hit.memory.key, hit.score) for hit in hits]
+    assert {key for _, key, _ in found[:2]} == {"green tea", "black tea"}
+
+
 def test_what_is_not_ranked_comes_after_and_pages_meet(bundled: MnemosStore) -> None:
     for number in range(6):
         bundled.put(("n",), f"k{number}", {"text": f"tea number {number}"}, index=False if number % 2 else None)

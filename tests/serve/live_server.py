@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fastapi import FastAPI
 from mnemos.serve import Settings, create_app
 from mnemos.serve.run import listener
 from mnemos.serve.server import Server
+from mnemos.times import utc_now
 
 
 class Serving:
@@ -38,13 +40,13 @@ class Serving:
 
 
 @contextmanager
-def serve(folder: Path, **settings: Any) -> Iterator[Serving]:
-    """Serve a folder until the end of the `with`."""
+def serve(folder: Path, clock: Callable[[], datetime] = utc_now, **settings: Any) -> Iterator[Serving]:
+    """Serve a folder until the end of the `with`; `clock` tells what the time is there."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    chosen = Settings(folder=folder, port=port, drain=5.0, **settings)
-    app = create_app(chosen)
+    chosen = Settings(folder=folder, port=port, **{"drain": 5.0, **settings})
+    app = create_app(chosen, clock)
     uvicorn = listener(app, chosen)
     thread = threading.Thread(target=uvicorn.run, name="uvicorn")
     thread.start()

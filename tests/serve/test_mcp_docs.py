@@ -89,5 +89,5 @@ def test_everything_is_named() -> None:
         assert f"`{tool.name}`" in PAGE, tool.name
     for resource in RESOURCES:
         assert f"`{resource.address}`" in PAGE, resource.address
-    for name in ("kinds", "session_id", "since", "until", "filters", "user_id", "namespace"):
+    for name in ("kinds", "session_id", "since", "until", "min_trust", "filters", "user_id", "namespace"):
         assert f"`{name}`" in PAGE, name

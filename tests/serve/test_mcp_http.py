@@ -63,6 +63,15 @@ def test_what_is_written_bears_the_key(office: Office) -> None:
     assert keys[written.writer or ""] == (("user", "ana"),)
 
 
+def test_a_key_is_trusted_as_far_as_it_was_made_to_be(office: Office) -> None:
+    doubtful = office.client(trust=0.25)
+    id = doubtful.add("Gold is cheap today.", user_id="cid")
+    assert office.acme.ask("get_memory", id=id)["memory"]["trust"] == 0.25
+    wanted = {"query": "gold", "user_id": "cid", "kinds": ["turn"]}
+    assert office.acme.ask("search_memories", min_trust=0.25, **wanted)["total"] == 1
+    assert office.acme.ask("search_memories", min_trust=0.5, **wanted)["total"] == 0
+
+
 def test_a_key_that_only_reads_cannot_write(office: Office) -> None:
     assert not {"add_memory", "update_memory", "delete_memory"} & office.reader.tools().keys()
     told: dict[str, dict[str, Any]] = {
@@ -215,8 +224,7 @@ def test_what_fails_in_a_store_is_not_told_to_strangers(tmp_path: Path) -> None:
 
 
 def test_it_stops_with_clients_connected_and_keeps_what_they_said(tmp_path: Path) -> None:
-    with ExitStack() as connected:
-        with serve(tmp_path) as serving:
-            id = connected.enter_context(asking(http(serving.url))).add(RITA)
+    with ExitStack() as connected, serve(tmp_path) as serving:
+        id = connected.enter_context(asking(http(serving.url))).add(RITA)
     with serve(tmp_path) as serving, asking(http(serving.url)) as client:
         assert client.ask("get_memory", id=id)["memory"]["text"] == RITA

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import signal
+import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,6 +120,7 @@ def test_a_repeat_while_the_first_is_in_hand_is_told_so(
         go_on.set()
         first.join()
     assert (early.status_code, early.json()["type"]) == (409, "urn:mnemos:in-hand")
+    assert early.headers["retry-after"] == "1"
     assert replies[0].status_code == 201
     late = client.post("/v1/memories", json=body("slowly"), headers=KEY)
     assert ids(late) == ids(replies[0])
@@ -137,15 +142,37 @@ def test_the_ledger_holds_no_word(serving: Serving, client: httpx2.Client) -> No
     assert not [word for word in (b"Zanzibar", b"Quetzal", b"Xylophone", b"6f1c1d3e") if word in held]
 
 
-def interrupted(folder: Path, sent: dict[str, Any], method: str, path: str) -> httpx2.Response:
-    """The answer to a write that a server began, carried out, and did not live to note."""
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from mnemos.serve import Settings, create_app
+from mnemos.serve.idempotency import Answered
+from mnemos.serve.run import listener
+Answered.done = lambda *told: os.kill(os.getpid(), signal.SIGKILL)
+settings = Settings(folder=Path(sys.argv[1]), port=int(sys.argv[2]))
+listener(create_app(settings), settings).run()
+"""
+"""A server that is killed after it has carried out a write with a key, and before it could note that."""
+
+
+def interrupted(folder: Path, sent: dict[str, Any] | None, method: str, path: str) -> httpx2.Response:
+    """The answer to a write that was made again, after the first server was killed in the middle of it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-c", DIES, folder, str(port)], stderr=subprocess.DEVNULL)
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client:
+        while process.poll() is None:
+            try:
+                client.get("/v1/ready")
+                break
+            except httpx2.ConnectError:
+                time.sleep(0.05)
+        with pytest.raises(httpx2.TransportError):
+            client.request(method, path, json=sent, headers=KEY)
+    assert process.wait(30) == -signal.SIGKILL
     with serve(folder) as running, running.client() as client:
-        first = client.request(method, path, json=sent or None, headers=KEY)
-        assert first.status_code < 300
-        with running.server.ledger.write() as connection:
-            connection.execute("UPDATE answered SET status = NULL, detail = NULL")
-    with serve(folder) as running, running.client() as client:
-        return client.request(method, path, json=sent or None, headers=KEY)
+        return client.request(method, path, json=sent, headers=KEY)
 
 
 def test_an_add_whose_server_died_before_it_could_note_it_is_stored_once(tmp_path: Path) -> None:
@@ -159,6 +186,12 @@ def test_an_add_whose_server_died_before_it_could_note_it_is_stored_once(tmp_pat
 def test_a_delete_whose_server_died_before_it_could_note_it_is_answered(tmp_path: Path) -> None:
     with serve(tmp_path) as running, running.client() as client:
         (one,) = client.post("/v1/memories", json=body("gone")).json()["memories"]
-    again = interrupted(tmp_path, {}, "DELETE", f"/v1/memories/{one['id']}")
+    again = interrupted(tmp_path, None, "DELETE", f"/v1/memories/{one['id']}")
     assert (again.status_code, again.json()) == (200, {"ids": [one["id"]], "purge": "done"})
-    assert json.loads(again.content)["ids"] == [one["id"]]
+
+
+def test_a_job_whose_server_died_before_it_could_note_it_is_queued_once(tmp_path: Path) -> None:
+    again = interrupted(tmp_path, {"count": 5, "user_id": "ana"}, "POST", "/v1/forget")
+    assert again.status_code == 202
+    with serve(tmp_path) as running, running.client() as client:
+        assert [one["id"] for one in client.get("/v1/jobs").json()["jobs"]] == [again.json()["id"]]

@@ -47,8 +47,13 @@ class Upstream:
 
     async def complete(self, request: Request) -> Response:
         raw = await request.body()
-        body = json.loads(raw)
         self.raw.append(raw)
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            body = None
+        if not usable(body):
+            return JSONResponse({"error": {"message": "no chat", "type": "invalid_request_error"}}, 400)
         self.bodies.append(body)
         self.headers.append(dict(request.headers))
         scripted = self.script.pop(0)(body) if self.script else None
@@ -83,6 +88,13 @@ class Upstream:
                 Route("/v1/models", self.models),
             ]
         )
+
+
+def usable(body: object) -> bool:
+    """Whether a request is one that can be answered."""
+    if not isinstance(body, dict) or not isinstance(body.get("stream_options") or {}, dict):
+        return False
+    return body.get("n") is None or body["n"] in range(1, 9)
 
 
 def answer(said: str, count: int = 1) -> Body:

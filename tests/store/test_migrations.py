@@ -36,13 +36,25 @@ def test_a_released_store_opens_and_answers(path: Path, release: Path) -> None:
         for held in expected["memories"]:
             m = found[held["id"]]
             assert list(m.namespace) == held["namespace"]
-            for name in ("kind", "text", "speaker", "version", "uses", "value"):
+            for name in (
+                "kind",
+                "text",
+                "speaker",
+                "version",
+                "uses",
+                "value",
+                *(("trust",) if "trust" in held else ()),
+            ):
                 assert getattr(m, name) == held[name], name
+            # releases before 0.3.0 knew no origins
+            assert (m.channel, m.writer) == (held.get("channel"), held.get("writer"))
             assert (dict(m.metadata), list(m.sources)) == (held["metadata"], held["sources"])
             assert (m.happened_at and m.happened_at.isoformat()) == held["happened_at"]
             assert [change.text for change in memory.history(m.id)] == held["history"]
             links = [[link.source, link.target, link.relation, link.weight] for link in memory.links(m.id)]
             assert links == held["links"]
+        if "item_vectors" in expected:
+            assert len(memory.item_vectors("by-hand", 2).all(())) == expected["item_vectors"] > 0
         for question, answer in expected["questions"].items():
             texts = [hit.memory.text for hit in memory.search(question, user_id="ana", kinds=["turn", "note"])]
             assert answer in texts[:2]

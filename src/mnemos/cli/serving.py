@@ -120,7 +120,6 @@ def needs_extra() -> None:
     """Say how to install what the server needs, where it is missing."""
     try:
         import fastapi  # noqa: F401
-        import limits  # noqa: F401
         import uvicorn  # noqa: F401
     except ModuleNotFoundError as missing:
         problem = f"needs the package {missing.name}"

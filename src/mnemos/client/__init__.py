@@ -13,12 +13,14 @@ from mnemos.client.errors import (
     Unauthorized,
     Unreachable,
 )
+from mnemos.client.jobs import Job
 
 __all__ = [
     "AsyncClient",
     "BadReply",
     "Client",
     "Forbidden",
+    "Job",
     "JobFailed",
     "RateLimited",
     "ServerError",

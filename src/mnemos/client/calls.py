@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 from mnemos.client.errors import BadReply, Unreachable, name_of, of_reply, read_problem, wait_of
 from mnemos.errors import InvalidInput, MnemosError, NotFound
 from mnemos.ids import read_id
+from mnemos.namespaces import read_scope
 
 T = TypeVar("T")
 
@@ -21,6 +24,9 @@ RETRIED = frozenset((429, 502, 503, 504))
 """Answers after which the same request may succeed."""
 IN_HAND = "in-hand"
 """What the server answers to a write that it was asked for before and has not finished."""
+Saving = Callable[[], AbstractContextManager[Callable[[bytes], object]]]
+"""Opens what is told every piece of an answer; left without an error, the answer was whole."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ID = re.compile(r"[0-9a-z-]{1,100}")
 
 
@@ -36,6 +42,10 @@ class Call(Generic[T]):
     """Parameters; lists are repeated names, and what is None is left out."""
     body: Mapping[str, Any] | None = None
     """What is sent as JSON; None sends nothing."""
+    upload: Path | None = None
+    """A file that is sent as it is, instead of a body."""
+    save: Saving | None = None
+    """Takes the bytes of the answer as they come; what is decoded then is None."""
     reads: bool = False
     """Whether it changes nothing, and may be made again whatever became of it."""
     about: str = ""
@@ -48,13 +58,13 @@ class Call(Generic[T]):
         return {} if self.key is None else {"Idempotency-Key": self.key}
 
     def parameters(self) -> tuple[tuple[str, str], ...]:
-        """The query as pairs of text."""
-        return tuple(
-            (name, _plain(one))
-            for name, value in self.query.items()
-            if value is not None
-            for one in (value if isinstance(value, list | tuple | set | frozenset) else (value,))
-        )
+        """The query as pairs of text.
+
+        Raises:
+            InvalidInput: something in it cannot be said in an address.
+        """
+        given = {name: value for name, value in self.query.items() if value is not None}
+        return tuple((name, one) for name, value in given.items() for one in _plain(value, name))
 
     def content(self) -> bytes | None:
         """The body as JSON.
@@ -62,7 +72,10 @@ class Call(Generic[T]):
         Raises:
             InvalidInput: something in it cannot be written as JSON.
         """
-        return None if self.body is None else json_text(self.body).encode()
+        if self.body is None:
+            return None
+        fields = ",".join(f"{json.dumps(name)}:{json_text(value, name)}" for name, value in self.body.items())
+        return f"{{{fields}}}".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +145,30 @@ def part(id: str, field: str = "id") -> str:
     return found
 
 
-def given(**values: Any) -> dict[str, Any]:
-    """Arguments as a body's fields; what is None is left out."""
-    return {name: value for name, value in values.items() if value is not None}
+def given(
+    *,
+    user_id: str | None = None,
+    agent_id: str | None = None,
+    namespace: Sequence[str] | None = None,
+    **others: Any,
+) -> dict[str, Any]:
+    """Arguments as the fields of a request; what is None is left out.
+
+    Raises:
+        InvalidInput: the scope is none that the library would take.
+    """
+    read_scope(user_id, agent_id, namespace)
+    told = {"user_id": user_id, "agent_id": agent_id, "namespace": namespace, **others}
+    return {name: value for name, value in told.items() if value is not None}
 
 
-def json_text(value: object) -> str:
+def asked(**values: Any) -> dict[str, Any]:
+    """Arguments as query parameters; conditions as JSON."""
+    told = given(**values)
+    return told | {"filters": json_text(told["filters"], "filters")} if "filters" in told else told
+
+
+def json_text(value: object, field: str) -> str:
     """A value as JSON.
 
     Raises:
@@ -146,9 +177,7 @@ def json_text(value: object) -> str:
     try:
         return json.dumps(value, default=_jsonable, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        if isinstance(error, InvalidInput):
-            raise
-        raise InvalidInput("body", f"cannot be written as JSON ({error})", "send plain values") from None
+        raise InvalidInput(field, f"cannot be written as JSON ({error})", "give text, numbers, lists, …") from None
 
 
 def work(asked: Call[T] | Plan[T], patience: Patience) -> Work[T]:
@@ -196,15 +225,19 @@ def _result(call: Call[T], outcome: Reply | Unreachable) -> T:
         raise of_reply(outcome.status, outcome.headers, outcome.body, call.about)
     try:
         told = json.loads(outcome.body) if outcome.body else None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadReply(f"the answer to {call.method} {call.path} is not JSON", status=outcome.status) from None
     return call.decode(told)
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def _plain(value: object, name: str) -> tuple[str, ...]:
+    parts = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+    if not parts:
+        raise InvalidInput(name, "is empty", "give at least one, or leave it out")
+    texts = tuple(part.isoformat() if isinstance(part, datetime) else str(part) for part in parts)
+    if any(_SURROGATE.search(text) for text in texts):
+        raise InvalidInput(name, "holds a lone surrogate", "give valid Unicode")
+    return tuple(text.lower() for text in texts) if isinstance(value, bool) else texts
 
 
 def _jsonable(value: object) -> Any:
@@ -214,6 +247,6 @@ def _jsonable(value: object) -> Any:
         return dict(value)
     if isinstance(value, set | frozenset):
         return sorted(value)
-    if isinstance(value, tzinfo) and (name := getattr(value, "key", None)):
-        return name
-    raise InvalidInput("body", f"holds a {type(value).__name__}, which JSON cannot say", "send plain values")
+    if isinstance(value, tzinfo):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__} is no JSON")

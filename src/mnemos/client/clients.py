@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from mnemos.client.carrying import CarryingVerbs
 from mnemos.client.decisions import DecisionVerbs
 from mnemos.client.drivers import AsyncDriver, Driver
+from mnemos.client.jobs import JobVerbs
 from mnemos.client.knowledge import KnowledgeVerbs
 from mnemos.client.memories import MemoryVerbs
 from mnemos.client.recall import RecallVerbs
 from mnemos.client.status import StatusVerbs
 
 
-class Verbs(MemoryVerbs, RecallVerbs, KnowledgeVerbs, DecisionVerbs, StatusVerbs):
+class Verbs(MemoryVerbs, RecallVerbs, KnowledgeVerbs, DecisionVerbs, CarryingVerbs, JobVerbs, StatusVerbs):
     """The verbs of both clients."""
 
 

@@ -83,5 +83,5 @@ class DecisionVerbs:
         namespace: Sequence[str] | None = None,
     ) -> Call[bool]:
         """Let every signal of a namespace weigh what it weighs by itself again; False where nothing was taught."""
-        asked = given(user_id=user_id, agent_id=agent_id, namespace=namespace)
-        return write("DELETE", "/v1/feedback", lambda told: bool(named(told, "reset")), query=asked)
+        query = given(user_id=user_id, agent_id=agent_id, namespace=namespace)
+        return write("DELETE", "/v1/feedback", lambda told: bool(named(told, "reset")), query=query)

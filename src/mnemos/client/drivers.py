@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, closing
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-
-import httpx2
 
 from mnemos._version import __version__
 from mnemos.client.calls import Call, Patience, Pause, Plan, Reply, work
 from mnemos.client.errors import Unreachable
 from mnemos.errors import InvalidInput
 
+try:
+    import httpx2
+except ModuleNotFoundError as missing:
+    mend = 'mnemos.client needs httpx2; install it with: pip install "mnemos[client]"'
+    raise ModuleNotFoundError(mend, name=missing.name) from None
+
 T = TypeVar("T")
 
+BLOCK = 1 << 17
+"""Bytes of a file that are sent at once."""
 URL = "http://127.0.0.1:8765"
 """Where `mnemos serve` listens, unless it is told otherwise."""
 
@@ -62,9 +71,15 @@ class Driver:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return None
-        request = _request(self._http, step)
+        request = _request(self._http, step, None if step.upload is None else _pieces(step.upload))
         try:
-            return _reply(self._http.send(request))
+            with closing(self._http.send(request, stream=True)) as response:
+                if step.save is None or not response.is_success:
+                    return _reply(response, response.read())
+                with step.save() as take:
+                    for piece in response.iter_bytes():
+                        take(piece)
+                return _reply(response)
         except httpx2.HTTPError as error:
             return _unreachable(self._http, error)
 
@@ -115,9 +130,15 @@ class AsyncDriver:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return None
-        request = _request(self._http, step)
+        request = _request(self._http, step, None if step.upload is None else _pieces_later(step.upload))
         try:
-            return _reply(await self._http.send(request))
+            async with aclosing(await self._http.send(request, stream=True)) as response:
+                if step.save is None or not response.is_success:
+                    return _reply(response, await response.aread())
+                with step.save() as take:
+                    async for piece in response.aiter_bytes():
+                        take(piece)
+                return _reply(response)
         except httpx2.HTTPError as error:
             return _unreachable(self._http, error)
 
@@ -138,9 +159,9 @@ class AsyncDriver:
 
 
 def _settings(url: object, key: object, timeout: object) -> dict[str, Any]:
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-        raise InvalidInput("timeout", f"{str(timeout)[:40]!r} is not a length of time", "give seconds above 0")
-    headers = {"Accept": "application/json", "User-Agent": f"mnemos/{__version__}"}
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= 1e6:
+        raise InvalidInput("timeout", f"{str(timeout)[:40]!r} is not a length of time", "give seconds, 1e6 at most")
+    headers = {"User-Agent": f"mnemos/{__version__}"}
     if key is not None:
         headers["Authorization"] = f"Bearer {_read_key(key)}"
     return {"base_url": _read_url(url), "headers": headers, "timeout": float(timeout)}
@@ -173,16 +194,36 @@ def _read_retries(retries: object) -> int:
     return retries
 
 
-def _request(http: httpx2.Client | httpx2.AsyncClient, call: Call[Any]) -> httpx2.Request:
+def _request(
+    http: httpx2.Client | httpx2.AsyncClient,
+    call: Call[Any],
+    upload: Iterator[bytes] | AsyncIterator[bytes] | None,
+) -> httpx2.Request:
     if http.is_closed:
         raise InvalidInput("client", "is closed", "make another one")
-    content = call.content()
-    headers = call.headers() | ({} if content is None else {"Content-Type": "application/json"})
+    headers = call.headers()
+    content = call.content() if upload is None else upload
+    if call.upload is not None:
+        headers |= {"Content-Type": "application/octet-stream", "Content-Length": str(call.upload.stat().st_size)}
+    elif content is not None:
+        headers |= {"Content-Type": "application/json"}
     return http.build_request(call.method, call.path, params=call.parameters(), content=content, headers=headers)
 
 
-def _reply(response: httpx2.Response) -> Reply:
-    return Reply(response.status_code, response.headers, response.content)
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while piece := stream.read(BLOCK):
+            yield piece
+
+
+async def _pieces_later(file: Path) -> AsyncIterator[bytes]:
+    with file.open("rb") as stream:
+        while piece := await asyncio.to_thread(stream.read, BLOCK):
+            yield piece
+
+
+def _reply(response: httpx2.Response, body: bytes = b"") -> Reply:
+    return Reply(response.status_code, response.headers, body)
 
 
 def _unreachable(http: httpx2.Client | httpx2.AsyncClient, error: httpx2.HTTPError) -> Unreachable:

@@ -107,7 +107,7 @@ def read_problem(body: bytes) -> dict[str, Any]:
     """The problem that a body says; empty where it says none."""
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) and ("detail" in said or "title" in said) else {}
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from mnemos.arguments import Where
-from mnemos.client.calls import Call, given, part, read
+from mnemos.client.calls import Call, asked, given, part, read
 from mnemos.client.decoding import listed, named, record
 from mnemos.client.verbs import Verb
 from mnemos.entities.graph import Graph, Node
@@ -35,8 +35,8 @@ class KnowledgeVerbs:
         def page(data: object) -> Page[Memory]:
             return Page(listed(Memory, "memories")(data), total=named(data, "total"), offset=offset)
 
-        asked = given(subject=subject, relation=relation, closed=closed, limit=limit, offset=offset, **where)
-        return read("GET", "/v1/facts", page, query=asked)
+        narrowed = asked(subject=subject, relation=relation, closed=closed, limit=limit, offset=offset, **where)
+        return read("GET", "/v1/facts", page, query=narrowed)
 
     @Verb
     def profile(
@@ -51,7 +51,7 @@ class KnowledgeVerbs:
         min_trust: float | None = None,
     ) -> Call[Profile]:
         """What is stable about somebody; empty, and false, where nothing is known. As `Mnemos.profile`."""
-        asked = given(
+        query = given(
             subject=subject,
             user_id=user_id,
             agent_id=agent_id,
@@ -60,7 +60,7 @@ class KnowledgeVerbs:
             as_of=as_of,
             min_trust=min_trust,
         )
-        return read("GET", "/v1/profile", record(Profile), query=asked)
+        return read("GET", "/v1/profile", record(Profile), query=query)
 
     @Verb
     def timeline(
@@ -76,7 +76,7 @@ class KnowledgeVerbs:
         min_trust: float | None = None,
     ) -> Call[Timeline]:
         """What happened, in order; as `Mnemos.timeline`."""
-        asked = given(
+        query = given(
             subject=subject,
             since=since,
             until=until,
@@ -86,7 +86,7 @@ class KnowledgeVerbs:
             descendants=descendants,
             min_trust=min_trust,
         )
-        return read("GET", "/v1/timeline", record(Timeline), query=asked)
+        return read("GET", "/v1/timeline", record(Timeline), query=query)
 
     @Verb
     def graph(
@@ -98,10 +98,19 @@ class KnowledgeVerbs:
         user_id: str | None = None,
         agent_id: str | None = None,
         namespace: Sequence[str] | None = None,
+        min_trust: float | None = None,
     ) -> Call[Graph]:
         """What is known around somebody or something, as nodes and dated edges; as `Mnemos.graph`."""
-        asked = given(entity=entity, depth=depth, as_of=as_of, user_id=user_id, agent_id=agent_id, namespace=namespace)
-        return read("GET", "/v1/graph", record(Graph), query=asked)
+        query = given(
+            entity=entity,
+            depth=depth,
+            as_of=as_of,
+            user_id=user_id,
+            agent_id=agent_id,
+            namespace=namespace,
+            min_trust=min_trust,
+        )
+        return read("GET", "/v1/graph", record(Graph), query=query)
 
     @Verb
     def entities(
@@ -110,10 +119,11 @@ class KnowledgeVerbs:
         user_id: str | None = None,
         agent_id: str | None = None,
         namespace: Sequence[str] | None = None,
+        min_trust: float | None = None,
     ) -> Call[builtins.list[Node]]:
         """People, animals, places and things of a namespace, those most often mentioned first."""
-        asked = given(user_id=user_id, agent_id=agent_id, namespace=namespace)
-        return read("GET", "/v1/entities", listed(Node, "entities"), query=asked)
+        query = given(user_id=user_id, agent_id=agent_id, namespace=namespace, min_trust=min_trust)
+        return read("GET", "/v1/entities", listed(Node, "entities"), query=query)
 
     @Verb
     def derived(self, id: str) -> Call[builtins.list[Memory]]:

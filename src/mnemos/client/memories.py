@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 from mnemos.arguments import Where
-from mnemos.client.calls import Call, Plan, given, json_text, part, read, write
+from mnemos.client.calls import Call, Plan, asked, given, part, read, write
 from mnemos.client.decoding import listed, named, record
 from mnemos.client.verbs import Slices, Verb, Walk
 from mnemos.errors import NotFound
@@ -140,8 +140,7 @@ class MemoryVerbs:
 
 
 def _list(limit: int, after: str | None, where: Mapping[str, Any]) -> Call[Page[Memory]]:
-    narrowed = {name: json_text(value) if name == "filters" else value for name, value in given(**where).items()}
-    return read("GET", "/v1/memories", _page, query={"limit": limit, "cursor": after, **narrowed})
+    return read("GET", "/v1/memories", _page, query=asked(limit=limit, cursor=after, **where))
 
 
 def _page(data: object) -> Page[Memory]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Unpack
 
 from mnemos.arguments import Where
@@ -24,9 +25,13 @@ class RecallVerbs:
         return read("POST", "/v1/search", page, body=given(query=query, limit=limit, offset=offset, **where))
 
     @Verb
-    def context(self, query: str, *, budget: int = 1000, **where: Unpack[Where]) -> Call[Context]:
+    def context(
+        self, query: str, *, budget: int = 1000, beside: Collection[str] = (), **where: Unpack[Where]
+    ) -> Call[Context]:
         """A block for a prompt, of at most `budget` tokens: dated, cited, in reading order.
 
         Empty, and false, where nothing is known about the question. Counts as a use of the memories that it shows.
+        `beside` are texts that the prompt holds already; memories that say just those are left out.
         """
-        return read("POST", "/v1/context", record(Context), body=given(query=query, budget=budget, **where))
+        body = given(query=query, budget=budget, beside=beside or None, **where)
+        return read("POST", "/v1/context", record(Context), body=body)

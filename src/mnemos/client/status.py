@@ -53,8 +53,8 @@ class StatusVerbs:
         descendants: bool = False,
     ) -> Call[Stats]:
         """Counts, span and people of a scope; of all that the key may see where none is named."""
-        asked = given(user_id=user_id, agent_id=agent_id, namespace=namespace, descendants=descendants)
-        return read("GET", "/v1/stats", record(Stats), query=asked)
+        query = given(user_id=user_id, agent_id=agent_id, namespace=namespace, descendants=descendants)
+        return read("GET", "/v1/stats", record(Stats), query=query)
 
     @Verb
     def namespaces(self) -> Call[builtins.list[Namespace]]:

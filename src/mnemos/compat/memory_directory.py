@@ -134,7 +134,8 @@ class MemoryDirectory:
                     f"It should be within the range of lines of the file: [0, {len(lines)}]"
                 )
             lines.insert(insert_line, added.rstrip("\n"))
-            self._put(path, "\n".join(lines) + "\n")
+            text = "\n".join(lines)
+            self._put(path, text if text.endswith("\n") else text + "\n")
             return f"The file {path} has been edited."
 
         return self._as_one(command)

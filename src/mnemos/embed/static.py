@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from zipfile import BadZipFile
@@ -23,16 +23,27 @@ from mnemos.errors import EmbedderError
 DATA = Path(__file__).parent / "data"
 TOKENIZE_BATCH = 2048
 """Texts tokenised at once: enough to keep the tokenizer busy, few enough to stay small in memory."""
+FEW_TEXTS = 8
+"""Fewer are tokenised one by one: handing out a batch costs more than they do."""
 POOL_TOKENS = 1024
 """Tokens pooled at once: their vectors fit in a processor's cache."""
 
 COUNTED = 1 << 15
 """Written words whose tokens are counted once and kept."""
 
+ALIKE = 0.3
+"""Tokens whose vectors' cosine is less do not count as alike."""
+FEW_TOKENS = 6000
+"""Fewer are compared with a token sooner than the whole vocabulary."""
+REMEMBERED = 1 << 13
+"""Tokens whose likes are kept: some 80 each, 8 bytes apiece."""
+
 LONGEST_COUNTED = 40
 """Characters of the longest of them: a text without spaces is no word."""
 
 Tokens = NDArray[np.uint16]
+Likes = tuple[NDArray[np.uint32], NDArray[np.float32]]
+"""Tokens and cosines."""
 
 _written = re.compile(r"[^ \n]+")
 """What stands between spaces and line ends: the tokenizer joins nothing across them."""
@@ -56,6 +67,7 @@ class StaticEmbedder:
         self.vectors = vectors
         """One row per token of the vocabulary, as distilled: the length carries the token's weight."""
         self._count = lru_cache(COUNTED)(self._count_whole)
+        self._likes: dict[int, Likes] = {}
 
     @classmethod
     def load(cls, folder: Path) -> StaticEmbedder:
@@ -104,7 +116,10 @@ class StaticEmbedder:
 
     def _ids(self, texts: list[str]) -> tuple[Tokens, NDArray[np.int64]]:
         """All token ids of a batch end to end, and how many each text has."""
-        lists = [code.ids for code in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        if len(texts) < FEW_TEXTS:
+            lists = [self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        else:
+            lists = [code.ids for code in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
         lengths = np.array([len(ids) for ids in lists], dtype=np.int64)
         flat = np.fromiter(chain.from_iterable(lists), dtype=np.uint16, count=int(lengths.sum()))
         return flat, lengths
@@ -117,6 +132,37 @@ class StaticEmbedder:
 
     def _count_whole(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def alike(self, tokens: Tokens, among: NDArray[np.uint32]) -> list[Likes]:
+        """For each token those that are `ALIKE`, itself included, and their cosines, ascending.
+
+        Args:
+            tokens: whose likes are wanted.
+            among: the tokens that matter, ascending. Where they are few, only they are looked at and nothing is kept.
+        """
+        likes = self._likes
+        missing = [token for token in set(tokens.tolist()) if token not in likes]
+        if missing:
+            few = len(among) < FEW_TOKENS
+            found = self._compared(missing, among if few else np.arange(len(self.vectors), dtype=np.uint32))
+            kept = {one: likes[one] for one in tokens.tolist() if one in likes} if len(likes) > REMEMBERED else likes
+            # a new dictionary each time: other threads read the old one meanwhile
+            likes = kept | found
+            if not few:
+                self._likes = likes
+        return [likes[token] for token in tokens.tolist()]
+
+    def _compared(self, tokens: list[int], among: NDArray[np.uint32]) -> dict[int, Likes]:
+        whole = len(among) == len(self.vectors)
+        table, lengths = (self.vectors, self._lengths) if whole else (self.vectors[among], self._lengths[among])
+        cosines = (self.vectors[tokens] / self._lengths[tokens][:, None]) @ table.T / lengths
+        return {token: _nearest(row, among) for token, row in zip(tokens, cosines, strict=True)}
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.float32]:
+        """The length of each token's vector, and at least a little."""
+        lengths: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))
+        return np.maximum(lengths, np.float32(1e-9))
 
     def pool(self, tokens: Tokens, offsets: NDArray[np.int64]) -> NDArray[np.float32]:
         """Sentence vectors of length 1; text `i` owns `tokens[offsets[i]:offsets[i + 1]]`.
@@ -167,3 +213,9 @@ def wordpiece(vocabulary: dict[str, int]) -> Tokenizer:
 @cache
 def _bundled() -> StaticEmbedder:
     return StaticEmbedder.load(DATA)
+
+
+def _nearest(cosines: NDArray[np.float32], tokens: NDArray[np.uint32]) -> Likes:
+    near = np.flatnonzero(cosines > ALIKE)
+    near = near[np.argsort(cosines[near], kind="stable")]
+    return tokens[near], cosines[near]

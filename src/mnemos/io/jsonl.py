@@ -74,7 +74,7 @@ def export_file(
     if not isinstance(target, str | os.PathLike):
         return ExportReport(*_write(target, lines))
     path = Path(target)
-    with _replacing(path) as stream:
+    with replacing(path) as stream:
         count, size = _write(stream, lines)
     return ExportReport(count, size, str(path))
 
@@ -111,7 +111,7 @@ def _write(stream: IO[bytes], lines: Iterable[bytes]) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes its name when it is whole, and leaves nothing behind when it is not."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)

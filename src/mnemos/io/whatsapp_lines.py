@@ -19,7 +19,7 @@ _M = "[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]*"
 _S = "[ \u00a0\u202f\u2009]"
 _AM = frozenset({"a", "上午", "午前", "오전", "ص"})
 _HALVES = "上午|下午|午前|午後|오전|오후"
-_HEADER = re.compile(
+_HEADER = (
     f"{_M}(?P<open>\\[)?{_M}"
     f"(?P<d1>\\d{{1,4}}){_M}(?P<sep>[./-]){_S}?{_M}(?P<d2>\\d{{1,2}}){_M}(?P=sep){_S}?{_M}(?P<d3>\\d{{1,4}})\\.?{_M}"
     f"(?:[,،]?{_S}+|,)(?:klo{_S}|kl\\.{_S}|um{_S}|at{_S}|à{_S})?"
@@ -28,6 +28,7 @@ _HEADER = re.compile(
     f"(?:{_S}?(?:(?P<half2>[aApP])\\.?{_S}?[mM]\\.?|(?P<half3>[صم])))?(?:{_S}Uhr)?{_M}"
     f"(?(open)\\]{_S}?|(?:{_S}[-–]{_S}|:{_S}))"
 )
+"""Compiled when the first line is read, so that nothing else waits for it."""
 EARLIEST_YEAR = 2009
 """WhatsApp's first year: an earlier date was read in the wrong order."""
 
@@ -50,7 +51,7 @@ class Opening(NamedTuple):
 
 def read_opening(line: str) -> Opening | None:
     """The stamp at the start of a line, if it has one; a line without continues the message before."""
-    found = _HEADER.match(line)
+    found = re.match(_HEADER, line)
     if found is None:
         return None
     hour, minute = int(found["hour"]), int(found["minute"])

@@ -111,8 +111,11 @@ class _Filler:
                 continue
             text = self._shown(hit, words, whole)
             line = line_of(hit, text, word_list(text))
-            if line and not self._is_told(line):
-                misses = 0 if self._add(line) else misses + 1
+            if line is None:
+                continue
+            common = self._common(line)
+            if not self._is_told(line, common):
+                misses = 0 if self._add(line, common) else misses + 1
 
     def restore(self) -> None:
         """Show the best hits with all their words, as far as the rest of the budget goes."""
@@ -148,10 +151,10 @@ class _Filler:
             shown = self._gist.cut(text) if cut else one_line(text)
         return f"{shown} {past}" if (past := _past(hit)) and shown else shown
 
-    def _is_told(self, line: Line) -> bool:
+    def _is_told(self, line: Line, common: Counter[Line]) -> bool:
         """Whether one line of the block says all this already; it then names this memory too."""
-        for other, common in self._common(line).items():
-            if common >= SAME * len(line.runs):
+        for other, count in common.items():
+            if count >= SAME * len(line.runs):
                 other.cite(line.ids)
                 return True
         return False
@@ -161,9 +164,9 @@ class _Filler:
         seen = self._seen
         return Counter(other for run in line.runs if run in seen for other in seen[run] if other.shown)
 
-    def _add(self, line: Line) -> bool:
+    def _add(self, line: Line, common: Counter[Line]) -> bool:
         """Add a line, in the place of those that say only a part of it, if it fits."""
-        parts = [other for other, common in self._common(line).items() if common >= SAME * len(other.runs)]
+        parts = [other for other, count in common.items() if count >= SAME * len(other.runs)]
         header = 0 if line.group in self._headers else self._count(line.group[1])
         line.cost = self._count(line.row(10))
         if line.cost + header > self._left + sum(part.cost for part in parts):

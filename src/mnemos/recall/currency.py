@@ -96,8 +96,9 @@ class Question(NamedTuple):
 
 def meeting(snapshot: Snapshot, query: Query, units: NDArray[np.int64]) -> tuple[dict[int, float], list[float]]:
     """How rare each content word of a question is, and what share of them, so weighted, each of some units holds."""
-    content = query.terms[query.term_weights == 1].tolist()
-    weights = rarity(snapshot.terms, content, len(snapshot.columns.num)).tolist()
+    terms = query.terms[query.term_weights == 1]
+    weights = rarity(snapshot.terms, terms, len(snapshot.columns.num)).tolist()
+    content = terms.tolist()
     held = np.zeros(len(units))
     for term, weight in zip(content, weights, strict=True):
         held += weight * np.isin(units, snapshot.terms.lookup(term)[0])

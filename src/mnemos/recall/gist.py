@@ -52,10 +52,11 @@ _SMALL_TALK = frozenset(
 class _Piece:
     """A sentence or a clause: its words, and what each of them tells on average, once that is known."""
 
-    __slots__ = ("said", "tells", "words")
+    __slots__ = ("lower", "said", "tells", "words")
 
     def __init__(self, said: str) -> None:
         self.said = said
+        self.lower = said.lower()
         self.words = word_list(said)
         self.tells: float | None = None
 
@@ -78,6 +79,7 @@ class Gist:
 
     def __init__(self, stems: Sequence[str]) -> None:
         self._stems = tuple(stems)
+        self._asked = re.compile("|".join(map(re.escape, stems))) if stems else None
 
     def cut(self, text: str, kept: float = KEPT) -> str:
         """A text in one line without its least telling parts; at least the share `kept` of its words stays."""
@@ -121,15 +123,16 @@ class Gist:
 
     def _tells(self, piece: _Piece) -> float:
         if piece.tells is None:
-            piece.tells = self._telling(piece.said, piece.words)
+            piece.tells = self._telling(piece)
         return piece.tells
 
-    def _telling(self, said: str, words: list[str]) -> float:
+    def _telling(self, piece: _Piece) -> float:
+        said, words = piece.said, piece.words
         if len(words) <= _ADDRESS and words and words[0] in _SMALL_TALK:
             return 0.0
         worth = sum(map(_worth.__getitem__, words))
         worth += _NAME * len([1 for w in said.split()[1:] if w[0].isupper() and len(w) > 2 and w[1] not in "'’"])
-        if self._stems:
+        if self._asked is not None and self._asked.search(piece.lower):
             asking = {word for word in words if word.startswith(self._stems) and _is_telling(word)}
             worth += _ASKED * len({stem for word in asking for stem in self._stems if word.startswith(stem)})
         if said.rstrip().endswith(("?", "？")):

@@ -99,6 +99,13 @@ class Snapshots:
             self._kept.move_to_end(namespaces)
             return kept.view
 
+    def keep_up(self) -> None:
+        """Bring the view that was asked for last in step with the store. The caller reads from it meanwhile."""
+        with self._lock:
+            latest = next(reversed(self._kept), None)
+        if latest is not None:
+            self.view(latest)
+
     def _refresh(self, namespaces: tuple[int, ...], kept: _Kept | None, token: tuple[int, int]) -> _Kept:
         with self._store.db.read():
             state = self._store.state()
@@ -150,9 +157,10 @@ def _extended(view: View, rows: Sequence[UnitRow]) -> View:
 
 
 def _without(view: View, nums: Sequence[int]) -> View:
-    if not nums:
+    gone = view.among(nums)
+    if not gone.any():
         return view
-    kept = ~view.among(nums)
+    kept = ~gone
     return View(view.snapshot.without(nums), view.kinds[kept], view.expires[kept])
 
 

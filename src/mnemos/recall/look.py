@@ -63,12 +63,14 @@ class Look:
 
         More than are needed where some may fold into others.
         """
-        eligible = self._eligible(kinds)
-        if not eligible.any():
-            return None
         looked_at = needed if self.view.verbatim else needed * FOLDED
-        ranking = self._scored.ranked(eligible, max(looked_at, currency.LOOK))
-        return self._current(ranking).first(looked_at)
+        ranking = self.likeliest(kinds, max(looked_at, currency.LOOK))
+        return None if ranking is None else self._current(ranking).first(looked_at)
+
+    def likeliest(self, kinds: tuple[str, ...], needed: int) -> Ranking | None:
+        """Like `best`, for kinds of which none replaces another."""
+        eligible = self._eligible(kinds)
+        return self._scored.ranked(eligible, needed) if eligible.any() else None
 
     def all(self) -> Ranking | None:
         """Every memory that is asked for, best first, before what is current is raised; None where there is none."""

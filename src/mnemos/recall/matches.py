@@ -12,8 +12,6 @@ Rows = NDArray[np.float32]
 
 K1 = 1.2
 B = 0.6
-NEAR = 0.3
-"""Wordpieces less alike than this do not count as alike."""
 
 
 def reorder(snapshot: Snapshot, values: Rows) -> Rows:
@@ -38,30 +36,24 @@ def lexical(snapshot: Snapshot, query: Query) -> tuple[Rows, Rows]:
     for row, term in enumerate(query.terms.tolist()):
         units, counts = snapshot.terms.lookup(term)
         out[row, units] = counts * np.float32(1 + K1) / (counts + room[units])
-    return reorder(snapshot, out), rarity(snapshot.terms, query.terms.tolist(), total) * query.term_weights
+    return reorder(snapshot, out), rarity(snapshot.terms, query.terms, total) * query.term_weights
 
 
 def phrases(snapshot: Snapshot, query: Query) -> Rows:
     """The summed rarity of the question's pairs of words that stand in each unit."""
     total = len(snapshot.columns.num)
     out = np.zeros(total, np.float32)
-    weights = rarity(snapshot.phrases, query.phrases.tolist(), total)
+    weights = rarity(snapshot.phrases, query.phrases, total)
     for key, weight in zip(query.phrases.tolist(), weights, strict=True):
         out[snapshot.phrases.lookup(key)[0]] += weight
     return reorder(snapshot, out)
 
 
 def late(snapshot: Snapshot, query: Query) -> Rows:
-    """The cosine of the best wordpiece of each unit with each of the question's; 0 below `NEAR`."""
+    """The cosine of the best wordpiece of each unit with each of the question's; 0 below `embed.static.ALIKE`."""
     out = np.zeros((len(query.tokens), len(snapshot.columns.num)), np.float32)
-    keys = snapshot.token_keys
-    if not len(keys) or not len(query.tokens):
-        return out
-    cosines = _cosines(query, keys)
-    for row in range(len(query.tokens)):
-        near = np.flatnonzero(cosines[row] > NEAR)
-        near = near[np.argsort(cosines[row, near], kind="stable")]
-        snapshot.tokens.spread(keys[near], cosines[row, near], out[row])
+    for row, (keys, cosines) in enumerate(query.alike):
+        snapshot.tokens.spread(keys, cosines, out[row])
     return reorder(snapshot, out)
 
 
@@ -76,7 +68,7 @@ def shares(snapshot: Snapshot, query: Query) -> tuple[Rows, Rows]:
     """The weight of each wordpiece of the question (sum 1): by its vector's length and how rare it is here, and by
     its length alone, which is the same in every namespace."""
     lengths = np.linalg.norm(query.lexicon[query.tokens], axis=1).astype(np.float32)
-    here = lengths * rarity(snapshot.tokens, query.tokens.tolist(), len(snapshot.columns.num))
+    here = lengths * rarity(snapshot.tokens, query.tokens, len(snapshot.columns.num))
     return tuple(one / np.float32(max(float(one.sum()), 1e-9)) for one in (here, lengths))
 
 
@@ -84,15 +76,6 @@ def _room(snapshot: Snapshot) -> Rows:
     """BM25's damping by length: larger for longer units."""
     room: Rows = (K1 * (1 - B + B * snapshot.columns.words / snapshot.mean_words)).astype(np.float32)
     return room
-
-
-def _cosines(query: Query, keys: NDArray[np.uint32]) -> Rows:
-    asked = query.lexicon[query.tokens]
-    asked = asked / np.maximum(np.linalg.norm(asked, axis=1, keepdims=True), 1e-9)
-    table = query.lexicon[keys]
-    lengths = np.maximum(np.sqrt(np.einsum("ij,ij->i", table, table)), 1e-9)
-    cosines: Rows = (asked @ table.T) / lengths
-    return cosines
 
 
 def neighbours(snapshot: Snapshot, values: Rows) -> tuple[Rows, Rows]:

@@ -77,6 +77,14 @@ class Postings(NamedTuple):
             return self.segments[0].keys
         return np.unique(np.concatenate([segment.keys for segment in self.segments]))
 
+    def held(self, keys: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """How many units hold each key."""
+        total = np.zeros(len(keys), np.int64)
+        for segment in self.segments:
+            at = np.minimum(np.searchsorted(segment.keys, keys), len(segment.keys) - 1)
+            total += (segment.starts[at + 1] - segment.starts[at]) * (segment.keys[at] == keys)
+        return total
+
     def spread(self, keys: NDArray[np.uint32], values: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Set `out[unit]` to the last of the `values` whose keys the unit holds (so: pass them ascending)."""
         for segment in self.segments:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnemos.embed.protocol import Embedder
-from mnemos.embed.static import StaticEmbedder
+from mnemos.embed.static import Likes, StaticEmbedder
 from mnemos.recall import words
 from mnemos.recall.analyze import hash_words
 from mnemos.recall.postings import Postings
@@ -82,6 +82,8 @@ class Query:
     vector: NDArray[np.float32]
     lexicon: NDArray[np.float32] = field(repr=False)
     """The vectors of all wordpieces."""
+    alike: tuple[Likes, ...] = field(repr=False)
+    """For each of `tokens` the wordpieces that are like it, and how much."""
     asks: Asks
     named: NDArray[np.int32]
     """Speakers whose name stands in the question."""
@@ -105,14 +107,16 @@ def read_query(text: str, *, now: datetime, snapshot: Snapshot, embedder: Embedd
         vector = _pooled(whole, static.vectors, snapshot)
     else:
         vector = embedder.embed([text])[0].astype(np.float32)
+    tokens = np.array(sorted(set(pieces.tolist())), pieces.dtype)
     return Query(
         text=text,
         terms=terms,
         term_weights=np.array(weights, np.float32)[first],
         phrases=_phrases(words.split(rest)),
-        tokens=np.unique(pieces),
+        tokens=tokens,
         vector=vector,
         lexicon=static.vectors,
+        alike=tuple(static.alike(tokens, snapshot.token_keys)),
         asks=_kind(set(found), text),
         named=np.array(_named(set(found), snapshot), np.int32),
         times=tuple((found.start, found.end) for found in spoken),
@@ -129,15 +133,15 @@ def _without(text: str, spoken: Sequence[TimeRange]) -> str:
     return text
 
 
-def rarity(postings: Postings, keys: Sequence[int], total: int) -> NDArray[np.float32]:
+def rarity(postings: Postings, keys: NDArray[np.uint32] | NDArray[np.uint16], total: int) -> NDArray[np.float32]:
     """The inverse document frequency of each key, never negative."""
-    held = np.array([len(postings.lookup(key)[0]) for key in keys], np.float32)
+    held = postings.held(keys.astype(np.uint32)).astype(np.float32)
     return np.log1p((total - held + np.float32(0.5)) / (held + np.float32(0.5)))
 
 
 def _pooled(pieces: NDArray[np.uint16], vectors: NDArray[np.float32], snapshot: Snapshot) -> NDArray[np.float32]:
     """The sum of the wordpieces' vectors, rare ones weighing more, scaled to length 1."""
-    weights = np.sqrt(rarity(snapshot.tokens, pieces.tolist(), len(snapshot.columns.num)))
+    weights = np.sqrt(rarity(snapshot.tokens, pieces, len(snapshot.columns.num)))
     total: NDArray[np.float32] = weights @ vectors[pieces]
     return total / np.float32(max(float(np.linalg.norm(total)), 1e-9))
 
@@ -146,7 +150,7 @@ def _phrases(found: list[str]) -> NDArray[np.uint32]:
     pairs = [(a, b) for a, b in pairwise(found) if not (a in FUNCTION_WORDS and b in FUNCTION_WORDS)]
     first = np.array(hash_words(a for a, _ in pairs), np.uint32)
     second = np.array(hash_words(b for _, b in pairs), np.uint32)
-    return np.unique(pair(first, second))
+    return np.array(sorted(set(pair(first, second).tolist())), np.uint32)
 
 
 def _kind(have: set[str], text: str) -> Asks:

@@ -15,6 +15,7 @@ from mnemos.passages import Index, Indexed
 from mnemos.recall import across
 from mnemos.recall.cores import one_core
 from mnemos.recall.engine import Ranking
+from mnemos.recall.enough import enough
 from mnemos.recall.folding import Kept, fold
 from mnemos.recall.live import Snapshots, View, build_view, sorted_rows
 from mnemos.recall.look import Asked, Look, select
@@ -61,13 +62,21 @@ class Searcher:
             found, units = self._candidates(ranking.taken(np.array(kept, np.int64)), request.known_at)
             reads = request.kinds == LEAVES and request.known_at is None and not look.view.verbatim
             first = self._profile(look, across.about_whom(asked.text)) if reads else []
-            if not found or (found[0].score < least and not first):
+            if not found:
+                return []
+            known = found[0].score >= enough(asked.text, found[0].text, len(look.view.snapshot.memories), least)
+            if not known and not first:
                 return []
             levels = self._levels(look) if reads else []
             nums, scores = [one.num for one in found], [one.score for one in found]
             order = across.across(nums, scores, look.view.snapshot.vectors[units], levels)
         rest = [found[place]._replace(score=score) for place, score in order]
         return [one._replace(score=max(one.score, rest[0].score)) for one in first] + rest
+
+    def keep_up(self) -> None:
+        """Read what was written since, where somebody searched last, so that the next search there need not."""
+        with self._store.db.read():
+            self._snapshots.keep_up()
 
     def judge(self, asked: Asked, request: Request) -> Ranking | None:
         """Every memory of the scope, best first, before what is current is raised; None where there is none."""
@@ -111,10 +120,9 @@ class Searcher:
 
     def _levels(self, look: Look) -> list[across.Level]:
         """The episodes and themes that answer."""
-        ranking = look.best(across.COARSE, across.MANY)
+        ranking = look.likeliest(across.COARSE, across.MANY)
         if ranking is None:
             return []
-        ranking = ranking.first(across.MANY)
         nums, members = ranking.nums.tolist(), self._store.members(ranking.nums.tolist())
         kinds = look.view.kinds_at(ranking.units)
         scores = ranking.scores.tolist()

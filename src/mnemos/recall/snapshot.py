@@ -219,15 +219,15 @@ class Snapshot:
         return spoken if among_people else spoken | (voice == NAMED_USER)
 
     @cached_property
-    def token_keys(self) -> NDArray[np.uint32]:
-        """The wordpieces that occur, ascending."""
-        return self.tokens.keys()
-
-    @cached_property
     def mean_vector(self) -> NDArray[np.float32]:
         """The direction that all units have in common, of length 1."""
         length = max(float(np.linalg.norm(self.sum)), 1e-9)
         return (self.sum / length).astype(np.float32)
+
+    @cached_property
+    def token_keys(self) -> NDArray[np.uint32]:
+        """The wordpieces that occur, ascending."""
+        return self.tokens.keys()
 
     @cached_property
     def mean_words(self) -> float:

@@ -77,14 +77,22 @@ class Rule(NamedTuple):
 class RuleBook:
     """Rules tried together, earlier ones first, each place of a text used once.
 
-    They are tried only near what `hint` finds, which is much cheaper to look for than all of them.
+    They are tried only near what `hint` finds, which is much cheaper to look for than all of them, and compiled when
+    something is found for the first time.
     """
 
     def __init__(self, hint: re.Pattern[str], rules: Sequence[Rule]) -> None:
         self._hint = hint
-        self._rules = [(re.compile(rule.pattern), rule.read) for rule in rules]
-        bare = [re.sub(r"\(\?P<\w+>", "(?:", rule.pattern) for rule in rules]
-        self._any = re.compile("|".join(f"(?P<r{i}>{pattern})" for i, pattern in enumerate(bare)))
+        self._rules = tuple(rules)
+
+    @cached_property
+    def _patterns(self) -> list[re.Pattern[str]]:
+        return [re.compile(rule.pattern) for rule in self._rules]
+
+    @cached_property
+    def _any(self) -> re.Pattern[str]:
+        bare = [re.sub(r"\(\?P<\w+>", "(?:", rule.pattern) for rule in self._rules]
+        return re.compile("|".join(f"(?P<r{i}>{pattern})" for i, pattern in enumerate(bare)))
 
     def atoms(self, scene: Scene) -> Iterator[Atom]:
         """Every time expression of a text, in order."""
@@ -98,12 +106,12 @@ class RuleBook:
                     yield atom
 
     def _atom(self, scene: Scene, found: re.Match[str]) -> Atom | None:
-        pattern, read = self._rules[int((found.lastgroup or "r0")[1:])]
-        match = pattern.match(scene.low, found.start())
+        which = int((found.lastgroup or "r0")[1:])
+        match = self._patterns[which].match(scene.low, found.start())
         if match is None:
             return None
         try:
-            reading = read(scene, match)
+            reading = self._rules[which].read(scene, match)
             if callable(reading):
                 period = occurrence(reading, scene.now, scene.choice)
                 return Atom(period, match.start(), match.end(), reading)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -22,6 +23,10 @@ from mnemos.times import utc_now
 
 ABOUT = "Memory for language models and agents: add what was said, search it, put it into prompts."
 
+TURN = 0.0005
+"""Seconds for which a thread may keep the interpreter while others wait. A search gives it away at every matrix
+product, and would else wait 5 ms at each for a thread that derives."""
+
 
 def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> FastAPI:
     """The ASGI application of a server.
@@ -39,12 +44,16 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         stay_on_one_core()
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(TURN)
+        server.worker.warm_up_first()
         server.worker.start()
         try:
             async with endpoint.running(), forwarding.running():
                 yield
         finally:
             server.close()
+            sys.setswitchinterval(interval)
 
     app = Application(
         title="Mnemos",
@@ -57,12 +66,12 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     )
     app.state.mnemos = server
     problems.install(app)
+    forwarding = proxy.install(app, server)
     app.include_router(health.router)
     app.include_router(rest.router)
     app.include_router(mem0.router)
     endpoint = mcp.install(app, server)
     console.install(app, server)
-    forwarding = proxy.install(app, server)
     app.add_middleware(Envelope, metrics=server.metrics, limit=_limit(settings))
     return app
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -48,17 +50,28 @@ class Envelope:
         scope["mnemos.request_id"] = request_id
         began = time.perf_counter()
         status = 500
+        whole = headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers
+
+        async def hear() -> Message:
+            nonlocal whole
+            message = await receive()
+            whole = not message.get("more_body", False)
+            return message
 
         async def note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            elif status >= 400 and not whole and not message.get("more_body"):
+                await send({**message, "more_body": True})
+                await _hear_out(hear)
+                message = {"type": "http.response.body"}
             await send(message)
 
         with self._metrics.in_hand.track_inprogress():
             try:
-                await self._bounded(scope, receive, note, headers.get(b"content-length", b""))
+                await self._bounded(scope, hear, note, headers.get(b"content-length", b""))
             finally:
                 self._tell(scope, status, request_id, time.perf_counter() - began)
 
@@ -100,4 +113,18 @@ class Envelope:
         log.info("request", extra={"fields": fields})
 
 
+async def _hear_out(receive: Receive) -> None:
+    """Let a caller that was refused end its request: it would lose the answer if the connection were closed on it."""
+    left = HEARD_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(HEARD_SECONDS):
+            more = True
+            while more and left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                more = message.get("more_body", False)
+
+
+HEARD_BYTES, HEARD_SECONDS = 64 * 2**20, 5.0
+"""Of the rest of a request that was refused."""
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))

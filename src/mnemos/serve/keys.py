@@ -51,6 +51,7 @@ class KeyRing:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._made = False
 
     def create(
         self,
@@ -112,8 +113,10 @@ class KeyRing:
 
     def any(self) -> bool:
         """Whether a key was ever made: a server that had keys never runs open again."""
-        with self._ledger.read() as connection:
-            return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM keys)").fetchone()[0])
+        if not self._made:
+            with self._ledger.read() as connection:
+                self._made = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM keys)").fetchone()[0])
+        return self._made
 
     def verify(self, shown: str, now: int) -> Key | None:
         """The key that was shown, if it is one and still holds."""

@@ -40,6 +40,7 @@ CREATE TABLE jobs (
     trust REAL NOT NULL,
     kind TEXT NOT NULL,
     params TEXT NOT NULL,                             -- JSON
+    mark TEXT,                                        -- of the request that came with an Idempotency-Key
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed')),
     attempts INTEGER NOT NULL DEFAULT 0,              -- how often it was begun and not ended by a shutdown
     progress TEXT NOT NULL,                           -- JSON

@@ -25,6 +25,8 @@ class Metrics:
         self.failures = Counter(
             "mnemos_maintenance_failures", "Passes of maintenance that failed.", registry=self.registry
         )
+        self.jobs = Counter("mnemos_jobs", "Jobs that ended, well or not.", ("kind", "state"), registry=self.registry)
+        self.jobs_waiting = Gauge("mnemos_jobs_waiting", "Jobs that wait or run.", registry=self.registry)
         self.proxied = Counter(
             "mnemos_proxy",
             "Exchanges of the proxy by what became of recall (used, none, failed) and of learning (learned, spooled, "

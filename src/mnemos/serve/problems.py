@@ -79,7 +79,8 @@ def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     wait = {"Retry-After": {"description": "Seconds after which to come back.", "schema": {"type": "string"}}}
     return {
-        code: {"description": MEANING.get(code, HTTPStatus(code).phrase), "content": content} | ({"headers": wait} if code in WAIT else {})
+        code: {"description": MEANING.get(code, HTTPStatus(code).phrase), "content": content}
+        | ({"headers": wait} if code in WAIT else {})
         for code in codes
     }
 
@@ -125,7 +126,8 @@ def problem(
 def of_error(error: MnemosError, request_id: str | None = None) -> JSONResponse:
     """The reply that says what the library said."""
     found = describe(error, request_id)
-    wait = {"Retry-After": WAIT[found.status]} if found.status in WAIT else {}
+    soon = found.status in WAIT or isinstance(error, InHand)
+    wait = {"Retry-After": WAIT.get(found.status, "1")} if soon else {}
     asking = {"WWW-Authenticate": "Bearer"} if found.status == 401 else {}
     return JSONResponse(found.model_dump(), found.status, wait | asking, MEDIA_TYPE)
 

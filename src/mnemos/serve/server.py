@@ -7,9 +7,6 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.requests import HTTPConnection
 
 from mnemos.errors import StoreError
@@ -20,6 +17,7 @@ from mnemos.serve.jobs import JobBook, Runner, Uploads
 from mnemos.serve.keys import SCOPES, Key, KeyRing
 from mnemos.serve.ledger import Ledger
 from mnemos.serve.metrics import Metrics
+from mnemos.serve.rates import Rates
 from mnemos.serve.settings import LOOPBACK_NAMES, Settings
 from mnemos.serve.tenants import Tenants
 from mnemos.serve.worker import Worker
@@ -48,14 +46,14 @@ class Server:
         self.metrics.open_stores.set_function(lambda: len(self.tenants.open_names()))
         self.metrics.queued.labels("search").set_function(lambda: self.desk.waiting("search"))
         self.metrics.queued.labels("call").set_function(lambda: self.desk.waiting("call"))
-        self.worker = Worker(self.tenants, self.metrics)
+        self.worker = Worker(self.tenants, self.metrics, lambda: self.desk.waiting("search") > 0)
         self.worker.also(self._note_used)
         self.uploads = Uploads(settings.folder / "uploads")
         self.jobs = JobBook(self.ledger, self.now)
-        self.runner = Runner(self.jobs, self.tenants, self.uploads, settings.folder / "jobs.lock")
+        self.runner = Runner(self.jobs, self.tenants, self.uploads, settings.folder / "jobs.lock", self.metrics)
+        self.metrics.jobs_waiting.set_function(self.jobs.waiting)
         self.worker.also(self.runner.chore)
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._rate = RateLimitItemPerSecond(settings.rate, WINDOW)
+        self._rates = Rates(settings.rate, WINDOW)
         self._used: set[str] = set()
         self._lock = threading.Lock()
 
@@ -101,7 +99,7 @@ class Server:
         return Access(self.tenants, self.desk, key.tenant, channel, key.scopes, key.id, key.namespaces, key.trust)
 
     def _count(self, key: Key) -> None:
-        if not self._limiter.hit(self._rate, key.id):
+        if not self._rates.hit(key.id):
             raise TooMany(f"this key made more than {self.settings.rate} requests in {WINDOW} seconds; wait a little")
         with self._lock:
             self._used.add(key.id)

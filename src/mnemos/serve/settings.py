@@ -43,7 +43,7 @@ class Settings:
     upload_bytes: int = 2 * 2**30
     rate: int = 600
     """Requests that one key may make in ten seconds."""
-    searching: int = 2
+    searching: int = 1
     """Searches that are computed side by side; the others queue."""
     waiting: int = 1000
     """Requests that may queue; more are told to come back."""

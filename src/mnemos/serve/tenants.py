@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mnemos.errors import MnemosError
 from mnemos.serve.keys import TENANT, read_tenant
+from mnemos.store.spool import Spool, waited_for
 from mnemos.system import Mnemos
 from mnemos.times import utc_now
 
@@ -92,6 +93,12 @@ class Tenants:
         """Every tenant that has a store."""
         kept = {path.stem for path in self._folder.glob("*.db") if TENANT.fullmatch(path.stem)}
         return sorted(kept | {name for name, path in self._elsewhere.items() if path.exists()})
+
+    def waited_for(self) -> list[str]:
+        """Tenants for whose stores something waits on disk, whether or not they exist."""
+        inside = [name.removesuffix(".db") for name in waited_for(self._folder) if name.endswith(".db")]
+        elsewhere = [name for name, path in self._elsewhere.items() if Spool(path).names()]
+        return [name for name in inside if TENANT.fullmatch(name) and name not in self._elsewhere] + elsewhere
 
     def close(self) -> list[MnemosError]:
         """Close every store; returns what went wrong."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mnemos.errors import MnemosError
 from mnemos.serve.tenants import Tenants
+from mnemos.system import Mnemos
 
 if TYPE_CHECKING:
     from mnemos.serve.metrics import Metrics
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 SLICE = 0.05
 """Seconds that one store's upkeep takes at a time, about."""
+SETTLE = 2.0
+"""Seconds that the first of a store's queued work waits for more: a batch costs little more than one memory does."""
+PATIENCE = 10.0
+"""Seconds after which it is done though requests are in hand."""
 ROUND = 60.0
 """Seconds after which a store is looked after though nothing is queued: what has expired goes, purges are finished."""
 log = logging.getLogger("mnemos.serve")
@@ -28,11 +33,17 @@ Chore = Callable[[Callable[[], bool]], bool]
 class Worker:
     """Visits every store that has work, a small batch at a time, until it is stopped."""
 
-    def __init__(self, tenants: Tenants, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, tenants: Tenants, metrics: Metrics | None = None, busy: Callable[[], bool] = lambda: False
+    ) -> None:
         self._tenants = tenants
         self._metrics = metrics
+        self._busy = busy
         self._stop = threading.Event()
+        self._first: Callable[[], None] = lambda: None
         self._seen: dict[str, float] = {}
+        self._queued: dict[str, float] = {}
+        """Since when a store has had work."""
         self._chores: list[Chore] = [self._open_stores]
         self._thread = threading.Thread(target=self._loop, name="mnemos-worker", daemon=True)
 
@@ -43,6 +54,10 @@ class Worker:
     def start(self) -> None:
         """Begin, with the stores that were left with work when the server last stopped."""
         self._thread.start()
+
+    def warm_up_first(self) -> None:
+        """Load what derivation and search need when it begins, before anybody waits for it."""
+        self._first = warm_up
 
     def stop(self) -> None:
         """End after the batch in hand."""
@@ -56,6 +71,7 @@ class Worker:
         return self._thread.is_alive()
 
     def _loop(self) -> None:
+        self._first()
         for tenant in self._tenants.names():
             if self._stop.is_set():
                 return
@@ -84,13 +100,18 @@ class Worker:
         """Do a batch of a store's queued work; returns whether more is left."""
         try:
             with self._tenants.use(tenant) as memory:
-                due = time.monotonic() - self._seen.get(tenant, 0.0) > ROUND
-                if not due and not memory.queued():
+                now = time.monotonic()
+                due = now - self._seen.get(tenant, 0.0) > ROUND
+                if not due and not self._is_ripe(tenant, memory, now):
                     return False
-                self._seen[tenant] = time.monotonic()
+                self._seen[tenant] = now
                 done = memory.maintain(SLICE, gentle=True)
                 if self._metrics is not None:
                     self._metrics.derived.inc(done.read)
+                if not memory.queued():
+                    self._queued.pop(tenant, None)
+                    if done.read:
+                        memory.keep_up()
                 return bool(done.read)
         except MnemosError as error:
             self._failed()
@@ -98,6 +119,22 @@ class Worker:
             log.warning("maintenance will be tried again", extra={"fields": fields})
             return False
 
+    def _is_ripe(self, tenant: str, memory: Mnemos, now: float) -> bool:
+        """Whether a store has work that has waited long enough; it gives way to requests for a while."""
+        if not memory.queued():
+            self._queued.pop(tenant, None)
+            return False
+        waited = now - self._queued.setdefault(tenant, now)
+        return waited >= (PATIENCE if self._busy() else SETTLE)
+
     def _failed(self) -> None:
         if self._metrics is not None:
             self._metrics.failures.inc()
+
+
+def warm_up() -> None:
+    """Derive from a sentence and ask about it, in a store that is gone at once."""
+    with Mnemos(":memory:") as memory:
+        memory.add("My sister Rita is vegan, and she lives in Porto.", name="Ana")
+        memory.maintain()
+        memory.search("where does Rita live?")

@@ -60,11 +60,11 @@ class ItemVectors:
                     )
 
     def all(self, below: Sequence[str]) -> list[Embedded]:
-        """The vectors of the items of a place."""
+        """The vectors of the items of a place, in no order."""
         condition, values = self._place(below).sql()
         query = (
             "SELECT m.id, v.vector FROM memories m JOIN item_vectors v ON v.memory = m.num AND v.said = m.said "
-            f"WHERE {condition} AND v.embedder = ? ORDER BY m.num, v.num"
+            f"WHERE {condition} AND v.embedder = ?"
         )
         with self._db.read() as connection:
             return [Embedded(*row) for row in connection.execute(query, [*values, self._embedder])]

@@ -42,6 +42,11 @@ class Entry(NamedTuple):
     messages: tuple[Message, ...]
 
 
+def waited_for(folder: Path) -> list[str]:
+    """Names of the stores in a folder for which something waits, whether or not they exist."""
+    return sorted({path.parent.parent.name.removesuffix(".d") for path in folder.glob(f"*.d/spool/*{SUFFIX}")})
+
+
 class Spool:
     """The entries of one store. Safe beside other processes: an entry that is gone is never brought back."""
 
@@ -82,7 +87,7 @@ class Spool:
         """Entries that wait, oldest first."""
         try:
             return sorted(path.stem for path in self._folder.iterdir() if path.suffix == SUFFIX)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def read(self, name: str) -> Entry | None:

@@ -21,7 +21,7 @@ from mnemos.records import Deletion, Memory, Namespace
 from mnemos.store.item_vectors import ItemVectors
 from mnemos.store.items import Place
 
-ITEM_FIELDS = frozenset(("key", "value", "namespace", "texts", "ttl", "metadata"))
+ITEM_FIELDS = frozenset(("key", "value", "namespace", "texts", "ttl", "metadata", "session_id"))
 
 
 class FoundItem(NamedTuple):
@@ -69,7 +69,8 @@ class ItemVerbs(Keeper):
         """Store many items in one transaction: all of them, or none.
 
         Each is a mapping with `key` and `value` and, where wanted, `namespace`, `texts`, `ttl` and `metadata` as `put`
-        takes them; the keywords hold for every item that names no namespace. Of several under one key the last counts.
+        takes them, and the `session_id` of a new item; the keywords hold for every item that names no namespace. Of
+        several under one key the last counts.
 
         Returns:
             One memory per item, in order.
@@ -201,11 +202,12 @@ class ItemVerbs(Keeper):
         value = json.loads(dump_json(item["value"], f"{field}value"))
         texts = item.get("texts")
         found = _strings(value) if texts is None else _read_texts(texts, f"{field}texts")
-        namespace = item.get("namespace")
+        namespace, session = item.get("namespace"), item.get("session_id")
         event = Event(
             namespace=scope.namespace if namespace is None else read_namespace(namespace, f"{field}namespace"),
             kind="item",
             text="\n".join(found),
+            session_id=None if session is None else read_label(session, f"{field}session_id"),
             agent_id=scope.agent_id,
             metadata=read_metadata(item.get("metadata"), f"{field}metadata"),
             key=read_label(item.get("key"), f"{field}key"),

@@ -68,6 +68,11 @@ class JobVerbs(Keeper):
         with self._store.db.read() as connection:
             return jobs.counts(connection)
 
+    def keep_up(self) -> None:
+        """Read what was written since, where somebody searched last, so that the next search there need not wait."""
+        self._searcher.keep_up()
+
+    akeep_up = in_thread(keep_up)
     adead_letters = in_thread(dead_letters)
     aretry = in_thread(retry)
     aqueued = in_thread(queued)

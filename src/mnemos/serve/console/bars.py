@@ -16,12 +16,13 @@ _LEAST = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One signal's contribution. `x` and `width` are in hundredths of the drawing; the middle, 50, is zero."""
+    """One signal's contribution. `x`, `width` and `zero` are in hundredths of the drawing."""
 
     name: str
     value: float
     x: float
     width: float
+    zero: float
 
     @property
     def sign(self) -> str:
@@ -47,23 +48,25 @@ class Why:
 
 
 def whys(hits: Sequence[Hit]) -> list[Why]:
-    """The bars of every hit; the longest is as long as the strongest signal of any of them."""
-    most = max((abs(value) for hit in hits for name, value in hit.why.items() if name != BASE), default=1.0)
-    return [_why(hit.why, max(most, _LEAST)) for hit in hits]
+    """The bars of every hit, all to one scale, with zero at one place."""
+    values = [value for hit in hits for name, value in hit.why.items() if name != BASE]
+    least, most = min(values, default=0.0), max(values, default=0.0)
+    return [_why(hit.why, min(least, 0.0), max(most, _LEAST)) for hit in hits]
 
 
-def _why(why: Mapping[str, float], most: float) -> Why:
+def _why(why: Mapping[str, float], least: float, most: float) -> Why:
     said = {name: value for name, value in why.items() if name != BASE and abs(value) >= _LEAST}
-    bars = [_bar(name, value, most) for name, value in sorted(said.items(), key=lambda pair: (-pair[1], pair[0]))]
+    bars = [_bar(name, value, least, most) for name, value in said.items()]
+    bars.sort(key=lambda bar: (-bar.value, bar.name))
     first = sorted(bars, key=lambda bar: (-abs(bar.value), bar.name))[:SHOWN]
     first.sort(key=lambda bar: (-bar.value, bar.name))
-    total = math.fsum(why.values())
-    return Why(tuple(first), tuple(bars), signed(why.get(BASE, 0.0)), signed(total))
+    return Why(tuple(first), tuple(bars), signed(why.get(BASE, 0.0)), signed(math.fsum(why.values())))
 
 
-def _bar(name: str, value: float, most: float) -> Bar:
-    width = round(50 * abs(value) / most, 2)
-    return Bar(name.replace("_", " "), value, 50.0 if value >= 0 else round(50 - width, 2), width)
+def _bar(name: str, value: float, least: float, most: float) -> Bar:
+    unit = 100 / (most - least)
+    begin, end = unit * (min(value, 0.0) - least), unit * (max(value, 0.0) - least)
+    return Bar(name.replace("_", " "), value, round(begin, 2), round(end - begin, 2), round(-unit * least, 2))
 
 
 def signed(value: float) -> str:

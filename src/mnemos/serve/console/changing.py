@@ -1,4 +1,4 @@
-"""What can be done to a memory from its page: pin, unpin, admit, undo, delete; and a dead letter queued again."""
+"""What can be done to a memory from its page: change its words, pin, unpin, admit, undo, delete."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from starlette.responses import Response
 
 from mnemos.errors import NotFound
+from mnemos.events import read_text
 from mnemos.serve.console.route import pages
 from mnemos.serve.console.view import Writing
 from mnemos.system import Mnemos
@@ -33,6 +34,27 @@ async def undo(view: Writing, id: str) -> Response:
 
     await view.call(work)
     return view.go(f"/memory/{id}", "undone")
+
+
+@router.post("/ui/memory/{id}/words")
+async def words(view: Writing, id: str) -> Response:
+    """Change what a memory says: to the words given, or back to those of an earlier version."""
+    version, text = view.form.get("version"), view.form.get("text")
+
+    def work(memory: Mnemos) -> None:
+        found = view.access.own(memory, id)
+        said = _said(memory, found, version) if isinstance(version, str) else text
+        memory.update(found, text=read_text(said, "text").replace("\r\n", "\n"))
+
+    await view.call(work)
+    return view.go(f"/memory/{id}", "changed")
+
+
+def _said(memory: Mnemos, memory_id: str, version: str) -> str:
+    for change in memory.history(memory_id):
+        if str(change.version) == version and change.text is not None:
+            return change.text
+    raise NotFound("version", version[:40])
 
 
 @router.post("/ui/memory/{id}/{change}")

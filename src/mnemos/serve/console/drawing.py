@@ -39,6 +39,14 @@ class Dot:
         return self.x + {"left": -1, "right": 1, "middle": 0}[self.side] * (self.radius + 8)
 
     @property
+    def reach(self) -> tuple[float, float]:
+        """Where what can be pressed begins, and how wide it is: the dot and its words."""
+        if self.side == "middle":
+            return self.x - self.radius, 2 * self.radius
+        wide = 2 * self.radius + 8 + max(7.2 * max(map(len, self.lines)), 5.6 * len(self.note))
+        return (self.x - self.radius if self.side == "right" else self.x + self.radius - wide), wide
+
+    @property
     def anchor(self) -> str:
         """How its words stand there."""
         return {"left": "end", "right": "start", "middle": "middle"}[self.side]
@@ -50,7 +58,7 @@ class Line:
 
     path: str
     kind: str
-    """`fact`, `past` or `mentioned`."""
+    """`fact`, `past` or `mentioned`; and `beside` where it does not end in the middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +129,9 @@ def _lines(graph: Graph, dots: Sequence[Dot], *, wide: bool) -> list[Line]:
             continue
         if not wide and dots[0].node.id not in pair:
             continue
-        drawn[pair] = Line(_curve(places[edge.source], places[edge.target], dots[0], wide=wide), _kind(edge))
+        beside = "" if dots[0].node.id in pair else " beside"
+        curve = _curve(places[edge.source], places[edge.target], dots[0], wide=wide)
+        drawn[pair] = Line(curve, _kind(edge) + beside)
     return list(drawn.values())
 
 
@@ -158,8 +168,7 @@ def notes(edges: Sequence[Edge]) -> str:
 def note(edge: Edge) -> str:
     """A fact with its time, or how often two are mentioned together."""
     if edge.relation == MENTIONED:
-        times = "time" if edge.weight == 1 else "times"
-        return f"together {edge.weight:.0f} {times}"
+        return "together once" if edge.weight == 1 else f"together {edge.weight:.0f} times"
     if edge.invalid_at is not None:
         return f"{edge.relation}, until {day(edge.invalid_at)}"
     since = edge.valid_at or edge.said_at

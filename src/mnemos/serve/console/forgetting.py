@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Query
 from starlette.responses import Response
 
 from mnemos.errors import InvalidInput
-from mnemos.forget.budget import Forgotten
+from mnemos.forget.budget import Budget, Forgotten
 from mnemos.forget.policy import DEFAULT, POLICIES
 from mnemos.serve.console.route import pages
 from mnemos.serve.console.view import Managing, Reading
+from mnemos.serve.server import server_of
 from mnemos.store.reading import Stats
 from mnemos.system import Mnemos
 
 router = pages()
-LISTED = 100
+LISTED = 40
+"""Steps on a page."""
 ABOUT = {
     "salience": "what is likely to be asked for stays",
     "ebbinghaus": "what was used lately or often stays",
@@ -45,7 +48,9 @@ class Terms:
 
 
 @router.get("/ui/forgetting")
-async def look(view: Reading, keep: str = "", policy: str = DEFAULT) -> Response:
+async def look(
+    view: Reading, keep: str = "", policy: str = DEFAULT, page: Annotated[int, Query(ge=1, le=100_000)] = 1
+) -> Response:
     """What would go; nothing does."""
     terms = Terms(keep.strip(), policy)
 
@@ -58,16 +63,20 @@ async def look(view: Reading, keep: str = "", policy: str = DEFAULT) -> Response
     stats, steps = await view.call(read)
     counts = Counter(step.step for step in steps or ())
     return view.page(
-        "forgetting.html", terms=terms, policies=_policies(), stats=stats, steps=steps, counts=counts, listed=LISTED
-    )
+        "forgetting.html", terms=terms, policies=_policies(), stats=stats, steps=steps, counts=counts, page=page,
+        per=LISTED,
+    )  # fmt: skip
 
 
 @router.post("/ui/forgetting")
 async def carry_out(view: Managing) -> Response:
     """Let go what the dry run showed."""
     terms = Terms(str(view.form.get("keep", "")), str(view.form.get("policy", DEFAULT)))
-    await view.call(lambda memory: memory.forget(**terms.arguments(), **view.scope()))
-    return view.go("/forgetting", "forgotten")
+    told = {**terms.arguments(), "now": None, "scope": view.scope()}
+    Budget(**terms.arguments())
+    book = server_of(view.request).jobs
+    job = await view.access.desk.run(lambda: book.submit(view.access, "forget", told))
+    return view.go(f"/jobs/{job.id}")
 
 
 def _policies() -> list[tuple[str, str]]:

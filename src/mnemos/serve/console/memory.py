@@ -20,6 +20,8 @@ from mnemos.verbs.gating import Kept
 router = pages()
 AROUND = 2
 """Turns of the same session that are shown on either side."""
+COMPARED = 40
+"""Changes of its words, the latest, that are shown word by word."""
 LISTED = 60
 """Memories listed as sources or as derived; the others are counted."""
 
@@ -34,6 +36,8 @@ class Event:
     details: tuple[tuple[str, str], ...]
     other: str | None
     can_undo: bool
+    back: int | None = None
+    """The version whose words can be put back in place of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +101,26 @@ def _session(store: Mnemos, found: Memory) -> tuple[Memory, ...]:
 
 
 def _events(changes: list[Change]) -> list[Event]:
-    events, before = [], None
+    events: list[Event] = []
+    before: str | None = None
+    back: int | None = None
+    updates = sum(change.op == "update" for change in changes)
     for change in changes:
         pieces: tuple[Piece, ...] = ()
+        earlier = back
+        updates -= change.op == "update"
         if change.op == "update" and change.text is not None and before is not None and change.text != before:
-            pieces = tuple(compare(before, change.text))
+            pieces = tuple(compare(before, change.text)) if updates < COMPARED else (Piece("new", change.text),)
         if change.text is not None:
-            before = change.text
+            before, back = change.text, change.version
         details = dict(change.metadata) if change.op != "add" else {}
         other = details.pop("other", None)
         undoable = change.decision is not None and not change.undone and can_undo(change.op)
-        events.append(Event(change, pieces, _details(details), str(other) if other else None, undoable))
+        events.append(
+            Event(
+                change, pieces, _details(details), str(other) if other else None, undoable, earlier if pieces else None
+            )
+        )
     return events
 
 

@@ -53,7 +53,8 @@ def _words(error: MnemosError | RequestValidationError | HTTPException) -> tuple
     if isinstance(error, NotFound):
         return 404, "Not found", NOWHERE
     if isinstance(error, HTTPException):
-        return error.status_code, "Not found" if error.status_code == 404 else "Not possible", NOWHERE
+        found = error.status_code != 404
+        return error.status_code, "Not possible" if found else "Not found", str(error.detail) if found else NOWHERE
     if isinstance(error, RequestValidationError):
         return 422, "Not understood", "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in error.errors()[:3])
     status = next((code for kind, code in STATUS if isinstance(error, kind)), 503)

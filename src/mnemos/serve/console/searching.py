@@ -40,7 +40,7 @@ class Asked:
             "until": read_day(self.until, "until", after=1),
         }
         if self.trust:
-            narrowed["filters"] = {"trust": {"gte": _read_share(self.trust)}}
+            narrowed["min_trust"] = _read_share(self.trust)
         return {name: value for name, value in narrowed.items() if value is not None}
 
     @property

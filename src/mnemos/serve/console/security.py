@@ -46,14 +46,23 @@ class Proof:
         Raises:
             Forbidden: it was, or the page was opened before the server last started or somebody else signed in.
         """
-        if not _is_own(request):
-            raise Forbidden("this was sent by another site's page")
+        refuse_others(request)
         if not isinstance(shown, str) or not hmac.compare_digest(shown.encode(), self.of(request).encode()):
             raise Forbidden("this page is from before you signed in or the server was started; go back and reload it")
 
 
+def refuse_others(request: Request) -> None:
+    """Refuse what a browser says another site's page has sent.
+
+    Raises:
+        Forbidden: it was.
+    """
+    if not _is_own(request):
+        raise Forbidden("this was sent by another site's page")
+
+
 def _is_own(request: Request) -> bool:
-    """Whether a browser says that the page which sends this is one of ours; what says nothing is no browser."""
+    """What says nothing of whose page it is comes from no browser."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"

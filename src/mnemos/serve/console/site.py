@@ -15,6 +15,7 @@ from mnemos.serve.console import (
     forgetting,
     graph,
     importing,
+    jobs,
     levels,
     memory,
     searching,
@@ -31,7 +32,7 @@ _TYPES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg"
 _FOLDER = files("mnemos.serve.console").joinpath("static")
 _FILES = {name: (_FOLDER.joinpath(name).read_bytes(), media_type) for name, media_type in _TYPES.items()}
 _YEAR = "public, max-age=31536000, immutable"
-PARTS = (searching, timeline, levels, graph, memory, changing, forgetting, importing, status)
+PARTS = (searching, timeline, levels, graph, memory, changing, forgetting, importing, jobs, status)
 router = pages()
 
 

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from mnemos.namespaces import read_namespace
 from mnemos.records import DEFAULT_NAMESPACE, Namespace
 from mnemos.serve.access import Access
-from mnemos.serve.console.security import Proof
+from mnemos.serve.console.security import Proof, refuse_others
 from mnemos.serve.console.templates import ENVIRONMENT
 from mnemos.serve.console.words import named, read_named
 from mnemos.serve.server import server_of
@@ -24,13 +24,13 @@ from mnemos.system import Mnemos
 T = TypeVar("T")
 CHANNEL = "console"
 SAID = {
+    "changed": "Changed. What it said before stays in its history, and can be put back.",
     "pinned": "Pinned: it stays whatever is forgotten.",
     "unpinned": "No longer pinned.",
     "admitted": "Back in the index, to stay there.",
     "undone": "Undone, for good. What followed from it is derived again.",
     "deleted": "Deleted, with everything that was derived only from it.",
     "retried": "Queued again.",
-    "forgotten": "Done. What left the index comes back by Admit, Pin or Undo on its page.",
     "in": "Signed in.",
     "out": "Signed out.",
 }
@@ -105,15 +105,20 @@ def proof_of(request: Request) -> Proof:
     return found
 
 
-def looking(scope: str) -> Callable[..., AsyncIterator[View]]:
-    """A dependency: a look by somebody whose key has a scope. What comes by POST has to prove where it comes from."""
+def looking(scope: str, *, reads_form: bool = True) -> Callable[..., AsyncIterator[View]]:
+    """A dependency: a look by somebody whose key has a scope. What comes by POST has to prove where it comes from.
+
+    Whoever reads the form itself, because a file is in it, checks its proof too.
+    """
 
     async def look(request: Request) -> AsyncIterator[View]:
         access = server_of(request).access(request, CHANNEL).need("read").need(scope)
         request.scope["mnemos.tenant"], request.scope["mnemos.key"] = access.tenant, access.key_id
         async with AsyncExitStack() as stack:
             form = FormData()
-            if request.method == "POST":
+            if request.method == "POST" and not reads_form:
+                refuse_others(request)
+            elif request.method == "POST":
                 form = await stack.enter_async_context(request.form())
                 proof_of(request).check(request, form.get("proof"))
             held = await access.call(lambda memory: memory.namespaces())
@@ -137,3 +142,4 @@ def _usual(access: Access, seen: tuple[Namespace, ...]) -> Namespace:
 Reading = Annotated[View, Depends(looking("read"))]
 Writing = Annotated[View, Depends(looking("write"))]
 Managing = Annotated[View, Depends(looking("admin"))]
+Carrying = Annotated[View, Depends(looking("admin", reads_form=False))]

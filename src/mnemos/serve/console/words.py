@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
@@ -42,7 +42,18 @@ def _secrets(text: str) -> Iterable[tuple[int, int, str]]:
 
 def _plain(text: str) -> Markup:
     """Escaped, with what cannot be seen made visible."""
-    return Markup(_HIDDEN.sub(lambda hidden: f'<span class="hidden">U+{ord(hidden[0]):04X}</span>', escape(text)))
+    return Markup(_HIDDEN.sub(lambda hidden: f'<span class="hidden">{_code(hidden)}</span>', escape(text)))
+
+
+def seen(value: object) -> object:
+    """What a template writes, with what cannot be seen made visible; what is HTML already stays as it is."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _HIDDEN.sub(_code, value)
+    return value
+
+
+def _code(hidden: re.Match[str]) -> str:
+    return f"U+{ord(hidden[0]):04X}"
 
 
 def excerpt(text: str, most: int = LONGEST) -> str:
@@ -55,8 +66,7 @@ def excerpt(text: str, most: int = LONGEST) -> str:
 
 def quoted_in(text: str, telling: str) -> list[tuple[int, int]]:
     """Where sentences of a text stand that another text repeats word by word."""
-    sentences = ((match.span(), match[0].strip()) for match in _SENTENCE.finditer(text))
-    return [span for span, sentence in sentences if len(sentence) > 3 and sentence in telling]
+    return [(begin, end) for begin, end in _sentences(text) if end - begin > 3 and text[begin:end] in telling]
 
 
 def day(moment: datetime | None) -> str:
@@ -97,9 +107,17 @@ def read_named(text: str) -> Namespace:
 def telling(text: str, told: str) -> list[tuple[int, int]]:
     """Where the sentence of a text stands that shares most words with what was read from it."""
     wanted = set(_WORD.findall(told.lower()))
-    best, most = None, 0
-    for match in _SENTENCE.finditer(text):
-        shared = len(wanted & set(_WORD.findall(match[0].lower())))
+    best: list[tuple[int, int]] = []
+    most = 0
+    for begin, end in _sentences(text):
+        shared = len(wanted & set(_WORD.findall(text[begin:end].lower())))
         if shared > most:
-            best, most = match, shared
-    return [] if best is None else [best.span()]
+            best, most = [(begin, end)], shared
+    return best
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Where each sentence begins and ends, without the blanks around it."""
+    for match in _SENTENCE.finditer(text):
+        words = match[0]
+        yield match.end() - len(words.lstrip()), match.start() + len(words.rstrip())

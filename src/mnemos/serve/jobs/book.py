@@ -103,8 +103,9 @@ class JobBook:
         *,
         job_id: str | None = None,
         progress: Progress | None = None,
+        mark: str | None = None,
     ) -> Job:
-        """Queue a job on behalf of a caller; on disk when it returns.
+        """Queue a job on behalf of a caller; on disk when it returns. `mark` tells its request from every other.
 
         Raises:
             TooBusy: too many of the tenant's jobs wait.
@@ -116,11 +117,11 @@ class JobBook:
             if connection.execute(waiting, (access.tenant,)).fetchone()[0] >= MOST_WAITING:
                 raise TooBusy(f"{MOST_WAITING} jobs wait already; let some of them end, or cancel them")
             connection.execute(
-                "INSERT INTO jobs (id, tenant, key, channel, namespaces, trust, kind, params, state, progress, "
-                "created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)",
+                "INSERT INTO jobs (id, tenant, key, channel, namespaces, trust, kind, params, mark, state, "
+                "progress, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)",
                 (
                     job_id, access.tenant, access.key_id, access.channel, bound, access.trust, kind,
-                    json.dumps(params), (progress or Progress()).to_json(), now, now,
+                    json.dumps(params), mark, (progress or Progress()).to_json(), now, now,
                 ),
             )  # fmt: skip
         return self.get(access, job_id)
@@ -138,6 +139,13 @@ class JobBook:
         if job is None or not _may_see(access, job):
             raise NotFound("id", job_id)
         return job
+
+    def marked(self, access: Access, mark: str, since: int) -> Job | None:
+        """The caller's job that a request queued since then; None where it did not come to that."""
+        query = "SELECT id FROM jobs WHERE tenant = ? AND mark = ? AND created_at >= ? ORDER BY num DESC LIMIT 1"
+        with self._ledger.read() as connection:
+            row = connection.execute(query, (access.tenant, mark, since)).fetchone()
+        return None if row is None else self.get(access, row[0])
 
     def listed(
         self, access: Access, limit: int, *, before: int | None = None, state: State | None = None
@@ -168,20 +176,16 @@ class JobBook:
 
     # ── for the runner ───────────────────────────────────────────────────────────────────────────────────────
 
-    def requeue_all(self) -> None:
-        """What ran when the server died waits again."""
-        with self._ledger.write() as connection:
-            connection.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
-
-    def under_way(self) -> set[str]:
-        """The ids of all jobs that wait or run."""
+    def state(self, job_id: str) -> State | None:
+        """The state of a job; None where there is none of this id."""
         with self._ledger.read() as connection:
-            return {job_id for (job_id,) in connection.execute(f"SELECT id FROM jobs WHERE NOT {_ENDED}")}
+            row = connection.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return None if row is None else row[0]
 
     def claim(self, except_tenants: Sequence[str]) -> Job | None:
-        """Take the job in hand that has waited longest, of any other tenant than these."""
+        """Take the oldest job in hand that waits, or was left in the middle, of any other tenant than these."""
         marks = ", ".join("?" * len(except_tenants))
-        query = f"SELECT num FROM jobs WHERE state = 'queued' AND tenant NOT IN ({marks}) ORDER BY num LIMIT 1"
+        query = f"SELECT num FROM jobs WHERE NOT {_ENDED} AND tenant NOT IN ({marks}) ORDER BY num LIMIT 1"
         with self._ledger.read() as connection:
             found = connection.execute(query, tuple(except_tenants)).fetchone()
         if found is None:
@@ -189,18 +193,17 @@ class JobBook:
         with self._ledger.write() as connection:
             connection.execute(
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, updated_at = ? "
-                "WHERE num = ? AND state = 'queued'",
+                f"WHERE num = ? AND NOT {_ENDED}",
                 (self._now(), found[0]),
             )
             row = connection.execute(f"SELECT {_FIELDS} FROM jobs WHERE num = ?", found).fetchone()
         job = _job(row)
         return job if job.state == "running" else None
 
-    def is_running(self, job: Job) -> bool:
-        """Whether a job that was taken in hand has not been cancelled since."""
+    def waiting(self) -> int:
+        """How many jobs wait or run."""
         with self._ledger.read() as connection:
-            row = connection.execute("SELECT state FROM jobs WHERE num = ?", (job.num,)).fetchone()
-        return row is not None and row[0] == "running"
+            return int(connection.execute(f"SELECT count(*) FROM jobs WHERE NOT {_ENDED}").fetchone()[0])
 
     def note(self, job: Job, progress: Progress) -> None:
         """Store how far a running job is."""

@@ -38,8 +38,13 @@ def begin_import(
     try:
         read_zone(timezone)
         read_date_order(date_order)
-        _check(access, upload, scope, format)
-        told = {"format": format, "timezone": timezone, "date_order": date_order, **scope}
+        found = _check(access, upload, scope, format)
+        told = {
+            "format": jsonl.NAME if found == jsonl.NAME else format,
+            "timezone": timezone,
+            "date_order": date_order,
+            **scope,
+        }
         progress = Progress(0, upload.size, "bytes")
         return book.submit(access, "import", told, job_id=upload.job_id, progress=progress)
     except BaseException:
@@ -47,7 +52,8 @@ def begin_import(
         raise
 
 
-def _check(access: Access, upload: Upload, scope: Mapping[str, Any], format: str | None) -> None:
+def _check(access: Access, upload: Upload, scope: Mapping[str, Any], format: str | None) -> str:
+    """The format of a file that this caller may import."""
     assert upload.path is not None
     try:
         with open_bundle(upload.path) as bundle:
@@ -55,9 +61,10 @@ def _check(access: Access, upload: Upload, scope: Mapping[str, Any], format: str
     except (ImportFailed, InvalidInput) as error:
         raise told_to_all(error, upload.path) from error
     if found.name != jsonl.NAME:
-        return
+        return found.name
     if access.namespaces is not None:
         raise Forbidden("an export of Mnemos says itself whose each memory is; use a key that is bound to no namespace")
     if scope:
         problem = "is given with an export of Mnemos, which says whose each memory is"
         raise InvalidInput(next(iter(scope)), problem, "leave the scope out")
+    return found.name

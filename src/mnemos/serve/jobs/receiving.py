@@ -109,6 +109,7 @@ class _Form:
         self._field: str | None = None
         self._value = bytearray()
         self._size = 0
+        self._ended = False
         self._parser = MultipartParser(
             boundary,
             {
@@ -119,6 +120,7 @@ class _Form:
                 "on_headers_finished": self._begin_part,
                 "on_part_data": lambda data, start, end: self._take_part(data[start:end]),
                 "on_part_end": self._end_part,
+                "on_end": self._end_form,
             },
         )
 
@@ -129,6 +131,11 @@ class _Form:
     def end(self) -> None:
         """That was all."""
         self._parser.finalize()
+        if not self._ended:
+            raise FormParserError("it breaks off")
+
+    def _end_form(self) -> None:
+        self._ended = True
 
     def _end_header(self) -> None:
         name, value = map(bytes, self._header)
@@ -146,7 +153,7 @@ class _Form:
                 raise InvalidInput(FILE, "is given more than once", MEND)
             self.name = file or NAMELESS
         elif file is not None:
-            raise InvalidInput(name[:60], "is a file", MEND)
+            raise InvalidInput(name[:60] or "body", "is a file", MEND)
 
     def _take_part(self, data: bytes) -> None:
         if self._field is None:
@@ -155,7 +162,7 @@ class _Form:
         self._value += data
         self._size += len(data)
         if self._size > MOST_FIELD:
-            raise InvalidInput(self._field[:60], f"is longer than {MOST_FIELD:,} bytes", "shorten it")
+            raise InvalidInput(self._field[:60] or "body", f"is longer than {MOST_FIELD:,} bytes", "shorten it")
 
     def _end_part(self) -> None:
         if self._field is not None:

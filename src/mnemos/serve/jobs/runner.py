@@ -8,14 +8,16 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mnemos.errors import MnemosError, StoreBusy, StoreError
 from mnemos.origin import writing_as
 from mnemos.serve.jobs.book import MOST_ATTEMPTS, Job, JobBook, Progress
-from mnemos.serve.jobs.uploads import Uploads
+from mnemos.serve.jobs.uploads import ENDED, Uploads
 from mnemos.serve.jobs.work import WORK, Steps, Task, WorkFailed
+from mnemos.serve.metrics import Metrics
 from mnemos.serve.problems import Problem, describe
 from mnemos.serve.tenants import Tenants
 
@@ -26,8 +28,7 @@ TURN = 0.3
 NOTE = 0.25
 """Seconds between two notes of a job's progress."""
 PRUNE = 60.0
-"""Seconds between two looks for jobs that ended long ago."""
-FAILED = "Internal Server Error"
+"""Seconds between two looks for jobs that ended long ago, and for files that a crash left."""
 log = logging.getLogger("mnemos.serve")
 
 
@@ -57,7 +58,7 @@ class _Turns:
         """
         self._stopped = stopped
         end = time.monotonic() + TURN
-        while time.monotonic() < end:
+        while True:
             self._check()
             try:
                 with writing_as(self.job.channel, self.job.key_id, self.job.trust):
@@ -65,7 +66,8 @@ class _Turns:
             except StopIteration as last:
                 result: dict[str, Any] = last.value
                 return result
-        return None
+            if time.monotonic() >= end:
+                return None
 
     def _tell(self, progress: Progress) -> None:
         self.progress = progress
@@ -75,7 +77,7 @@ class _Turns:
             self._book.note(self.job, progress)
 
     def _check(self) -> None:
-        if self._stopped() or not self._book.is_running(self.job):
+        if self._stopped() or self._book.state(self.job.id) != "running":
             raise Left
 
     def close(self) -> None:
@@ -89,28 +91,31 @@ class _Turns:
 class Runner:
     """The jobs in hand. Of several servers on one folder one does the jobs; the others let them wait for it."""
 
-    def __init__(self, book: JobBook, tenants: Tenants, uploads: Uploads, lock: Path) -> None:
+    def __init__(self, book: JobBook, tenants: Tenants, uploads: Uploads, lock: Path, metrics: Metrics) -> None:
         self._book = book
         self._tenants = tenants
         self._uploads = uploads
         self._lock_path = lock
+        self._metrics = metrics
         self._lock: sqlite3.Connection | None = None
         self._turns: list[_Turns] = []
         self._pruned = 0.0
 
     def chore(self, stopped: Callable[[], bool]) -> bool:
-        """Give every job in hand a turn; returns whether there are any."""
+        """Give every job in hand a turn; returns whether there were any."""
         if self._lock is None and not self._begin():
             return False
         if time.monotonic() - self._pruned >= PRUNE:
             self._pruned = time.monotonic()
             self._book.prune()
+            self._uploads.sweep(self._book.state)
         self._take_more()
+        busy = bool(self._turns)
         for turns in list(self._turns):
             if stopped():
                 break
             self._turn(turns, stopped)
-        return bool(self._turns)
+        return busy
 
     def close(self) -> None:
         """Leave the jobs in hand, to go on with when the server starts again."""
@@ -123,7 +128,7 @@ class Runner:
             self._lock = None
 
     def _begin(self) -> bool:
-        """Become the one that does the jobs, and take up what was left."""
+        """Become the one that does the jobs."""
         lock = sqlite3.connect(self._lock_path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             lock.execute("BEGIN EXCLUSIVE")
@@ -131,8 +136,6 @@ class Runner:
             lock.close()
             return False
         self._lock = lock
-        self._book.requeue_all()
-        self._uploads.sweep(self._book.under_way())
         return True
 
     def _take_more(self) -> None:
@@ -141,55 +144,64 @@ class Runner:
             if job is None:
                 return
             if job.attempts > MOST_ATTEMPTS:
-                detail = f"the server stopped {MOST_ATTEMPTS} times in the middle of it; its log may say why"
-                self._fail(job, Problem(type="urn:mnemos:interrupted", title=FAILED, status=500, detail=detail))
+                detail = f"it was begun {MOST_ATTEMPTS} times and never came to its end; the server's log may say why"
+                self._end(job, self._failure(job, _problem("interrupted", detail)))
                 continue
             try:
                 self._turns.append(_Turns(job, self._book, self._tenants, self._uploads))
             except MnemosError as error:
-                self._fail(job, describe(error), error)
+                self._end(job, self._failure(job, describe(error), error))
 
     def _turn(self, turns: _Turns, stopped: Callable[[], bool]) -> None:
         job = turns.job
+        end: Callable[[], None]
         try:
             result = turns.take(stopped)
             if result is None:
                 return
-            self._release(turns)
-            self._book.finish(job, _whole(turns.progress), result)
-            self._uploads.remove(job.id)
+            end = partial(self._book.finish, job, _whole(turns.progress), result)
         except Left:
-            if not self._book.is_running(job):
-                self._release(turns)
-                self._uploads.remove(job.id)
+            if self._book.state(job.id) == "running":
+                return
+            end = _nothing
         except StoreBusy:
-            self._release(turns)
-            self._book.try_again(job)
+            end = partial(self._book.try_again, job)
         except WorkFailed as failed:
-            self._release(turns)
-            self._fail(job, describe(failed.cause), failed.cause, failed.kept)
+            end = self._failure(job, describe(failed.cause), failed.cause, failed.kept)
         except MnemosError as error:
-            self._release(turns)
-            self._fail(job, describe(error), error)
+            end = self._failure(job, describe(error), error)
         except Exception:  # a file may be anything, and must not end the worker
             log.exception("a job failed in a way that nobody foresaw", extra={"fields": {"job": job.id}})
-            self._release(turns)
             detail = "it failed in a way that nobody foresaw; the server's log says where"
-            self._fail(job, Problem(type="urn:mnemos:unexpected", title=FAILED, status=500, detail=detail))
-
-    def _release(self, turns: _Turns) -> None:
+            end = self._failure(job, _problem("unexpected", detail))
         self._turns.remove(turns)
         turns.close()
+        self._end(job, end)
 
-    def _fail(
+    def _end(self, job: Job, end: Callable[[], None]) -> None:
+        """Note what became of a job that is no longer in hand; what cannot be noted now is begun again later."""
+        end()
+        state = self._book.state(job.id)
+        if state in ENDED:
+            self._metrics.jobs.labels(job.kind, state).inc()
+            self._uploads.remove(job.id)
+
+    def _failure(
         self, job: Job, problem: Problem, error: MnemosError | None = None, kept: Mapping[str, Any] | None = None
-    ) -> None:
+    ) -> Callable[[], None]:
         fields = {"job": job.id, "kind": job.kind, "tenant": job.tenant, "problem": problem.type}
         if isinstance(error, StoreError):
             fields["why"] = str(error)
         log.warning("a job failed", extra={"fields": fields})
-        self._book.fail(job, problem.model_dump(), kept)
-        self._uploads.remove(job.id)
+        return partial(self._book.fail, job, problem.model_dump(), kept)
+
+
+def _nothing() -> None:
+    """What is to be noted of a job that was cancelled."""
+
+
+def _problem(name: str, detail: str) -> Problem:
+    return Problem(type=f"urn:mnemos:{name}", title="Internal Server Error", status=500, detail=detail)
 
 
 def _whole(progress: Progress) -> Progress:

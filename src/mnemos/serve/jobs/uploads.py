@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from mnemos.ids import new_id
 
 T = TypeVar("T")
 NAMELESS = "upload"
+ENDED = ("done", "failed")
+ABANDONED = 3600.0
+"""Seconds after which a file of no job is not coming any more."""
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _LONGEST = 150
 
@@ -94,12 +98,24 @@ class Uploads:
         """The job has ended: its file goes."""
         shutil.rmtree(self._folder / job_id, ignore_errors=True)
 
-    def sweep(self, wanted: Collection[str]) -> None:
-        """Remove the files of all other jobs: what a crash left."""
+    def sweep(self, state: Callable[[str], str | None]) -> None:
+        """Remove what a crash left: files whose job has ended, and old ones of no job; newer ones may still be coming.
+
+        `state` says that of a job, or None where there is no such job.
+        """
         if self._folder.is_dir():
             for folder in self._folder.iterdir():
-                if folder.is_dir() and folder.name not in wanted:
+                found = state(folder.name)
+                if found in ENDED or (found is None and time.time() - _last_written(folder) > ABANDONED):
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _last_written(folder: Path) -> float:
+    """When anything of a folder was; now, where it just went."""
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except OSError:
+        return time.time()
 
 
 def safe_name(name: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mnemos.errors import ImportFailed, InvalidInput, MnemosError
+from mnemos.io import jsonl
 from mnemos.io.importing import ImportReport, ImportStopped
 from mnemos.io.source import open_bundle
 from mnemos.maintenance import Maintained
@@ -21,6 +22,9 @@ from mnemos.times import from_micros
 
 SLICE = 0.1
 """Seconds of one step of maintenance, about."""
+IDLE = 3
+"""Steps of maintenance in which nothing could be done, after which what waits cannot be done now."""
+COUNTED = ("done", "failed", "expired", "read", "forgotten")
 BATCH = 250
 """Messages that one step of an import adds."""
 _QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
@@ -68,7 +72,7 @@ def import_upload(task: Task) -> Steps:
     again = task.job.attempts > 1
     since = from_micros(task.job.created_at) if again else None
     try:
-        with task.apart() as memory:
+        with _store_for(task) as memory:
             steps = memory.import_steps(task.upload, progress=tell, batch=BATCH, since=since, **task.job.params)
             while True:
                 try:
@@ -84,10 +88,14 @@ def import_upload(task: Task) -> Steps:
         raise WorkFailed(told_to_all(error, task.upload)) from error
 
 
+def _store_for(task: Task) -> AbstractContextManager[Mnemos]:
+    """What is put back in one long transaction goes through a connection of its own; batches are short."""
+    return task.apart() if task.job.params["format"] == jsonl.NAME else nullcontext(task.memory)
+
+
 def maintain(task: Task) -> Steps:
     """Do all that is queued in a store."""
-    done = yield from _maintained(task.memory)
-    return {name: done[name] for name in ("read", "done", "failed", "expired", "forgotten", "waiting")}
+    return asdict((yield from _maintained(task.memory)))
 
 
 def forget(task: Task) -> Steps:
@@ -108,20 +116,21 @@ def forget(task: Task) -> Steps:
 WORK: Mapping[Kind, Callable[[Task], Steps]] = {"import": import_upload, "maintain": maintain, "forget": forget}
 
 
-def _maintained(memory: Mnemos) -> Generator[Progress, None, Counter[str]]:
+def _maintained(memory: Mnemos) -> Generator[Progress, None, Maintained]:
     """Maintain a store until nothing that can be done waits."""
-    sums: Counter[str] = Counter()
-    while True:
+    whole = memory.maintain(SLICE, gentle=True)
+    idle = 0
+    while whole.waiting and idle < IDLE:
+        yield Progress(whole.read + whole.done, None, "memories", {"waiting": whole.waiting})
         slice_ = memory.maintain(SLICE, gentle=True)
-        sums.update({name: value for name, value in asdict(slice_).items() if isinstance(value, int)})
-        sums["waiting"] = slice_.waiting
-        if not _goes_on(slice_):
-            return sums
-        yield Progress(sums["read"] + sums["done"], None, "memories", {"waiting": slice_.waiting})
+        idle = 0 if slice_.read or slice_.done else idle + 1
+        whole = _sum(whole, slice_)
+    return whole
 
 
-def _goes_on(slice_: Maintained) -> bool:
-    return bool(slice_.waiting and (slice_.read or slice_.done))
+def _sum(before: Maintained, after: Maintained) -> Maintained:
+    sums = {name: getattr(before, name) + getattr(after, name) for name in COUNTED}
+    return replace(after, **sums)
 
 
 def _counts(report: ImportReport) -> dict[str, int]:

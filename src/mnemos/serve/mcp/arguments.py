@@ -53,6 +53,7 @@ class Narrowed(Scoped):
     )
     since: str | None = Field(None, description=f"Only what happened at or after this time. {TIME}.")
     until: str | None = Field(None, description=f"Only what happened before this time. {TIME}.")
+    min_trust: float | None = Field(None, ge=0, le=1, description="Only what is trusted at least so far, 0 to 1.")
     filters: Object | None = Field(
         None, description='Conditions on metadata, as {"city": "Lisbon"} or {"stars": {"gte": 3}}.'
     )
@@ -60,7 +61,7 @@ class Narrowed(Scoped):
     def where(self) -> dict[str, Any]:
         """The library's keywords, without the scope."""
         sessions = None if self.session_id is None else [self.session_id]
-        told = {"sessions": sessions, **self.model_dump(include={"kinds", "since", "until", "filters"})}
+        told = {"sessions": sessions, **self.model_dump(include={"kinds", "since", "until", "min_trust", "filters"})}
         return {name: value for name, value in told.items() if value is not None}
 
 

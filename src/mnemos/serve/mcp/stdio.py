@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -77,8 +77,9 @@ async def _serve(caller: Caller) -> None:
         if sys.platform != "win32":
             group.start_soon(_stop_on_signal, group.cancel_scope)
         async with stdio_server(stdin=_stdin(in_hand)) as (incoming, outgoing):
-            told = Refusing(incoming, outgoing)
-            await server.run(told, outgoing, server.create_initialization_options())
+            with redirect_stdout(sys.stderr):
+                told = Refusing(incoming, outgoing)
+                await server.run(told, outgoing, server.create_initialization_options())
         group.cancel_scope.cancel()
 
 

@@ -54,7 +54,7 @@ class Backlog:
         self._most = most
         self._lock = threading.Lock()
         self._open: set[Waiting] = set()
-        self._pauses = {one: _Pause() for one in tenants.names() if self._spool(one).names()}
+        self._pauses = {one: _Pause() for one in tenants.waited_for()}
         self._size = self._measured()
 
     @property

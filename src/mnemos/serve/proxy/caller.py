@@ -4,17 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mnemos.arguments import read_count
 from mnemos.errors import InvalidInput
 from mnemos.namespaces import Scope, read_label, read_scope
 from mnemos.serve.access import Access
-from mnemos.serve.proxy.chat import Chat
 
 USER, AGENT, NAMESPACE = "X-Mnemos-User", "X-Mnemos-Agent", "X-Mnemos-Namespace"
 SESSION, BUDGET, LEARN = "X-Mnemos-Session", "X-Mnemos-Budget", "X-Mnemos-Learn"
 LARGEST_BUDGET = 1_000_000
-_YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+_YES_NO = {"yes": True, "no": False}
+TEXT = {"type": "string", "minLength": 1}
+PARAMETERS: list[dict[str, Any]] = [
+    {"name": name, "in": "header", "required": False, "description": told, "schema": schema}
+    for name, told, schema in (
+        (USER, "Whose memory: the namespace `user` of this id, in place of the body's `user`.", TEXT),
+        (AGENT, "Alone the agent's own memory; beside a user only what this agent was told.", TEXT),
+        (
+            NAMESPACE,
+            "Whose memory: labels with commas between them, in place of a user.",
+            {"type": "string", "pattern": r"^[^,\s][^,]*(,\s*[^,\s][^,]*)*$"},
+        ),
+        (SESSION, "The session that the exchange belongs to, in place of the one told from the conversation.", TEXT),
+        (
+            BUDGET,
+            "Tokens of memories in the prompt; 0 for none.",
+            {"type": "integer", "minimum": 0, "maximum": LARGEST_BUDGET},
+        ),
+        (LEARN, "Whether the exchange is learnt.", {"type": "string", "enum": list(_YES_NO)}),
+    )
+]
+"""These headers, as OpenAPI describes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +49,8 @@ class Wishes:
     learns: bool
 
 
-def read_wishes(headers: Mapping[str, str], chat: Chat, access: Access, budget: int) -> Wishes:
-    """What the headers say, and the body's `user` where they name nobody.
+def read_wishes(headers: Mapping[str, str], named: object, access: Access, budget: int) -> Wishes:
+    """What the headers say, and whom the body names where they name nobody.
 
     Raises:
         InvalidInput: a header cannot be read.
@@ -38,7 +59,6 @@ def read_wishes(headers: Mapping[str, str], chat: Chat, access: Access, budget: 
     given = {name: _header(headers, name) for name in (USER, AGENT, NAMESPACE, SESSION, BUDGET, LEARN)}
     user, namespace = given[USER], given[NAMESPACE]
     if user is None and namespace is None:
-        named = chat.body.get("user")
         user = named if isinstance(named, str) and named.strip() else None
     labels = None if namespace is None else [label.strip() for label in namespace.split(",")]
     scope = read_scope(**access.scope(user_id=user, agent_id=given[AGENT], namespace=labels))
@@ -71,6 +91,6 @@ def _read_budget(said: str) -> int:
 def _read_yes_no(said: str | None) -> bool:
     if said is None:
         return True
-    if said.lower() not in _YES_NO:
+    if said not in _YES_NO:
         raise InvalidInput(LEARN, f"{said[:20]!r} is neither yes nor no", "say no, or leave it out")
-    return _YES_NO[said.lower()]
+    return _YES_NO[said]

@@ -17,6 +17,7 @@ from mnemos.serve.proxy.chat import Chat
 from mnemos.serve.proxy.conversations import Conversations
 from mnemos.serve.proxy.exchange import Exchange, read_exchange, store
 from mnemos.store.spool import Entry
+from mnemos.system import Mnemos
 
 log = logging.getLogger("mnemos.serve")
 
@@ -58,7 +59,7 @@ class Lesson:
             await asyncio.to_thread(self.cut_off, answer)
             return
         try:
-            await self._access.call(lambda memory: store(memory, self._entry(answer)))
+            await self._access.call(lambda memory: self._store(memory, answer))
         except InvalidInput as error:
             self._learner.lost("it cannot be stored", error)
         except (MnemosError, OSError):
@@ -90,6 +91,10 @@ class Lesson:
             log.error("an exchange could not be kept", extra={"fields": {"error": type(error).__name__}})
             return False
         return True
+
+    def _store(self, memory: Mnemos, answer: Answer) -> None:
+        store(memory, self._entry(answer))
+        memory.keep_up()
 
     def _put(self, answer: Answer) -> None:
         entry = self._entry(answer)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Security
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,11 +15,11 @@ from starlette.responses import Response
 from mnemos.errors import MnemosError
 from mnemos.records import Context
 from mnemos.serve.access import Access
-from mnemos.serve.depends import caller
+from mnemos.serve.depends import bearer, caller
 from mnemos.serve.problems import responses
 from mnemos.serve.proxy.answers import Answer
 from mnemos.serve.proxy.backlog import CHANNEL, Backlog
-from mnemos.serve.proxy.caller import Wishes, read_wishes
+from mnemos.serve.proxy.caller import PARAMETERS, Wishes, read_wishes
 from mnemos.serve.proxy.chat import Chat, read_chat
 from mnemos.serve.proxy.conversations import Conversations
 from mnemos.serve.proxy.learning import Learner, Lesson
@@ -31,6 +31,11 @@ from mnemos.system import Mnemos
 STATE = "x-mnemos-memory"
 """Says what memory did: `used`, `none`, `spooled` (it failed, and the exchange is kept) or `failed`."""
 CHAT, MODELS = "/v1/chat/completions", "/v1/models"
+BODY = {
+    "description": "A request as OpenAI's API has it; what Mnemos does not know of it passes through.",
+    "required": True,
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}
 Caller = Annotated[Access, Depends(caller(CHANNEL, "read"))]
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -78,9 +83,10 @@ class Proxy:
         """Forward a chat with what memory knows of it, and learn from it."""
         body = await request.body()
         chat = read_chat(body)
+        named = None if chat is None else chat.body.get("user")
+        wishes = read_wishes(request.headers, named, access, self._server.settings.context_budget)
         if chat is None:
             return self.forward(request, body, state="none")
-        wishes = read_wishes(request.headers, chat, access, self._server.settings.context_budget)
         lesson = Lesson(self._learner, access, chat, wishes) if wishes.learns else None
         state, context = await self._recalled(access, chat, wishes)
         if state == "failed" and lesson is not None and await lesson.keep():
@@ -140,7 +146,7 @@ class Proxy:
 def install(app: FastAPI, server: Server) -> Proxy:
     """Let an application forward chats; returns what has to be kept running with it."""
     proxy = Proxy(server)
-    router = APIRouter(tags=["proxy"])
+    router = APIRouter(tags=["proxy"], dependencies=[Security(bearer)])
     shown = server.settings.upstream is not None
 
     @router.post(
@@ -150,7 +156,7 @@ def install(app: FastAPI, server: Server) -> Proxy:
         response_class=Response,
         responses=ANSWERS,
         include_in_schema=shown,
-        openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
+        openapi_extra={"parameters": PARAMETERS, "requestBody": BODY},
     )
     async def chat(request: Request, access: Caller) -> Response:
         """OpenAI's API, forwarded to the upstream: relevant memories are put before the last message, quoted as data,

@@ -24,7 +24,7 @@ class TextPart(BaseModel):
     text: str
 
 
-class Message(Body):
+class NewMessage(Body):
     """One message; what it does not say holds from the request."""
 
     content: Words | list[TextPart]
@@ -54,7 +54,7 @@ class NewMemories(Scoped, Body):
     """Messages to remember, and what holds for each that does not say otherwise."""
 
     messages: Annotated[
-        Words | Message | list[Words | Message],
+        Words | NewMessage | list[Words | NewMessage],
         SkipValidation,
         Field(examples=["I moved to Lisbon in March.", [{"role": "user", "name": "Ana", "content": "I am vegan."}]]),
     ]

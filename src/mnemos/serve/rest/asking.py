@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import Field
 
+from mnemos.records import Context
 from mnemos.serve.depends import Reader
 from mnemos.serve.rest.bodies import Body, Filtered, Words
 from mnemos.serve.rest.replies import READING, ContextReply, Hits
@@ -35,6 +36,8 @@ class ContextRequest(Filtered, Body):
     """What the prompt is about: the user's question, usually."""
     budget: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     """At most so many tokens."""
+    beside: list[str] = Field([], max_length=1000)
+    """Texts that the prompt holds already; memories that say just those are left out."""
 
 
 @router.post("/v1/search", operation_id="search", summary="Find the memories that answer a question", responses=READING)
@@ -53,4 +56,8 @@ async def search(body: Search, access: Reader) -> Hits:
 async def context(body: ContextRequest, access: Reader) -> ContextReply:
     """Dated and cited, in reading order; empty where nothing is known. Counts as a use of what it shows."""
     where = body.where(access)
-    return await access.search(lambda memory: memory.context(body.query, budget=body.budget, **where))
+
+    def work(memory: Mnemos) -> Context:
+        return memory.context(body.query, budget=body.budget, beside=body.beside, **where)
+
+    return await access.search(work)

@@ -30,16 +30,22 @@ Id = Annotated[
 ]
 
 
-class Body(BaseModel):
+class Part(BaseModel):
+    """What several requests share."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Body(Part):
     """A JSON body: no other fields, no conversions."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Query(BaseModel):
+class Query(Part):
     """Query parameters: no other names."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 def _read_flag(value: object) -> object:
@@ -56,11 +62,11 @@ def _read_number(value: object) -> object:
 
 Flag = Annotated[bool, BeforeValidator(_read_flag)]
 """`true` or `false`, also as a query parameter."""
-Number = Annotated[int, BeforeValidator(_read_number)]
-"""A whole number, also as a query parameter."""
+NUMBER = BeforeValidator(_read_number)
+"""Keeps a number as a query parameter to digits."""
 
 
-class Scoped(BaseModel):
+class Scoped(Part):
     """Whose memories."""
 
     user_id: Annotated[Label | None, Field(examples=["ana"])] = None

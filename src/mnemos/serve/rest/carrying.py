@@ -115,7 +115,7 @@ def _merged(query: ImportQuery, fields: Fields) -> ImportOptions:
     told: dict[str, Any] = query.model_dump(exclude_unset=True, exclude={"filename"})
     for name, values in fields.items():
         if name in told or (len(values) > 1 and name not in LISTS):
-            raise InvalidInput(name[:60], "is given more than once", "give it once")
+            raise InvalidInput(name[:60] or "body", "is given more than once", "give it once")
         told[name] = values if name in LISTS else values[0]
     try:
         return ImportOptions.model_validate(told)

@@ -14,12 +14,14 @@ from mnemos.forget.budget import Forgotten
 from mnemos.forget.policy import DEFAULT
 from mnemos.serve.access import Access, Forbidden
 from mnemos.serve.depends import Admin, Reader, ServerOf
-from mnemos.serve.jobs.book import Job, JobBook, Kind, Progress, State
+from mnemos.serve.idempotency import KEPT as REPEATS
+from mnemos.serve.jobs.book import Job, Kind, Progress, State
 from mnemos.serve.problems import Problem
-from mnemos.serve.rest.bodies import Body, Deep, Id, Number, Query, Time
-from mnemos.serve.rest.once import Onced, Shape
+from mnemos.serve.rest.bodies import NUMBER, Body, Deep, Id, Query, Time
+from mnemos.serve.rest.once import Once, Onced, Shape
 from mnemos.serve.rest.replies import BY_ID, READING, WRITING, Reply
 from mnemos.serve.rest.route import StrictRoute
+from mnemos.serve.server import Server
 from mnemos.system import Mnemos
 from mnemos.times import EPOCH, from_micros, read_optional_time
 from mnemos.verbs.forgetting import read_budget, read_scope_of_budget
@@ -53,6 +55,8 @@ class MaintainResult(Reply):
     expired: int
     forgotten: int
     waiting: int
+    purge: Literal["done", "pending"]
+    """Whether what was deleted is off the disk."""
 
 
 class ForgetResult(Reply):
@@ -113,7 +117,8 @@ class JobsQuery(Query):
     """Which jobs."""
 
     state: State | None = None
-    limit: Annotated[Number, Field(ge=1, le=100)] = 20
+    """Only those in this state."""
+    limit: Annotated[int, Field(ge=1, le=100), NUMBER] = 20
     """At most so many."""
     cursor: Annotated[str | None, Field(pattern=r"^\d{1,18}$")] = None
     """Go on there: the `next_cursor` of the page before."""
@@ -170,9 +175,20 @@ def accepted(job: Job, response: Response) -> JobReply:
     return JobReply.of(job)
 
 
-def _again(book: JobBook, access: Access) -> Shape[Job]:
-    """A request that comes again is told of the same job."""
-    return Shape(lambda job: job.id, lambda memory, noted: book.get(access, noted))
+async def _begin(server: Server, access: Access, once: Once, kind: Kind, params: dict[str, Any]) -> Job:
+    """Queue a job, once however often the request comes."""
+    write = once.write(access)
+    mark = None if write is None else write.mark
+
+    def begin(memory: Mnemos) -> Job:
+        left = None
+        if once.interrupted and mark is not None:
+            left = server.jobs.marked(access, mark, server.now() - REPEATS)
+        return left or server.jobs.submit(access, kind, params, mark=mark)
+
+    return await once.call(
+        access, begin, Shape(lambda job: job.id, lambda memory, noted: server.jobs.get(access, noted))
+    )
 
 
 @router.post(
@@ -189,10 +205,7 @@ async def maintain(response: Response, access: Admin, server: ServerOf, once: On
     """
     if access.namespaces is not None:
         raise Forbidden("maintenance concerns the whole tenant; use a key that is bound to no namespace")
-    job = await once.call(
-        access, lambda memory: server.jobs.submit(access, "maintain", {}), _again(server.jobs, access)
-    )
-    return accepted(job, response)
+    return accepted(await _begin(server, access, once, "maintain", {}), response)
 
 
 @router.post(
@@ -220,10 +233,7 @@ async def forget(
         response.status_code = 200
         return await access.call(lambda memory: _steps(memory, body, {**limits, **scope}))
     told = {**limits, "now": body.now, "scope": scope}
-    job = await once.call(
-        access, lambda memory: server.jobs.submit(access, "forget", told), _again(server.jobs, access)
-    )
-    return accepted(job, response)
+    return accepted(await _begin(server, access, once, "forget", told), response)
 
 
 LIMITS = {"count", "bytes", "share", "policy", "kinds", "summarise_after", "delete", "delete_after"}
@@ -251,7 +261,7 @@ async def job(id: Id, access: Reader, server: ServerOf) -> JobReply:
     return JobReply.of(await access.desk.run(lambda: server.jobs.get(access, id)))
 
 
-@router.delete("/v1/jobs/{id}", operation_id="cancel_job", summary="Cancel a job", responses=WRITING | BY_ID)
+@router.post("/v1/jobs/{id}/cancel", operation_id="cancel_job", summary="Cancel a job", responses=WRITING | BY_ID)
 async def cancel(id: Id, access: Admin, server: ServerOf) -> JobReply:
     """It fails as `cancelled`; what it had done before is kept. A job that has ended stays as it is."""
     return JobReply.of(await access.desk.run(lambda: server.jobs.cancel(access, id)))

@@ -11,7 +11,7 @@ from pydantic import Field
 from mnemos.entities.graph import Graph
 from mnemos.levels.answers import Profile, Timeline
 from mnemos.serve.depends import Reader
-from mnemos.serve.rest.bodies import Deep, Flag, JsonFilters, Narrowed, Number, Query, Scoped, Time, Words
+from mnemos.serve.rest.bodies import NUMBER, Deep, Flag, JsonFilters, Narrowed, Query, Scoped, Time, Words
 from mnemos.serve.rest.replies import READING, Entities, Facts, GraphReply, ProfileReply, TimelineReply
 from mnemos.serve.rest.route import StrictRoute
 from mnemos.system import Mnemos
@@ -32,9 +32,9 @@ class FactsQuery(Narrowed, Query):
     """Conditions on attributes and metadata, as JSON; the same as in a search."""
     closed: Flag = True
     """Facts that are no longer true too."""
-    limit: Annotated[Number, Field(ge=1, le=1000)] = 100
+    limit: Annotated[int, Field(ge=1, le=1000), NUMBER] = 100
     """At most so many."""
-    offset: Annotated[Number, Field(ge=0, le=100_000)] = 0
+    offset: Annotated[int, Field(ge=0, le=100_000), NUMBER] = 0
     """Leave out so many of the first."""
 
 
@@ -67,7 +67,7 @@ class GraphQuery(Scoped, Query):
 
     entity: Annotated[Words, Field(examples=["Rita"])]
     """A name, any that it goes by; `user` for the one whose memory it is and who has no name in it."""
-    depth: Annotated[Number, Field(ge=1, le=4)] = 1
+    depth: Annotated[int, Field(ge=1, le=4), NUMBER] = 1
     """How many steps to go from there."""
     as_of: Time | None = None
     """Leaves out what was said later, and facts that did not hold then."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mnemos.records import Deletion
 from mnemos.serve.depends import Admin, Reader
-from mnemos.serve.rest.bodies import Chosen, Deep, JsonFilters, Number, Query
+from mnemos.serve.rest.bodies import NUMBER, Chosen, Deep, JsonFilters, Query
 from mnemos.serve.rest.once import DELETION, Onced
 from mnemos.serve.rest.replies import READING, WRITING, DeletionReply, MemoryPage, Namespaces, StatsReply
 from mnemos.serve.rest.route import StrictRoute
@@ -26,9 +26,9 @@ class ListQuery(Chosen, Query):
 
     filters: JsonFilters = None
     """Conditions on attributes and metadata, as JSON; the same as in a search."""
-    limit: Annotated[Number, Field(ge=1, le=1000)] = 100
+    limit: Annotated[int, Field(ge=1, le=1000), NUMBER] = 100
     """At most so many."""
-    cursor: Annotated[str | None, Field(pattern=r"^\d{1,18}\.-?\d{1,18}$")] = None
+    cursor: Annotated[str | None, Field(pattern=r"^[0-9]{1,18}\.-?[0-9]{1,18}$")] = None
     """Go on there: the `next_cursor` of the page before, asked with the same narrowing."""
 
 

@@ -68,7 +68,7 @@ def _check_query(request: Request, lists: frozenset[str]) -> None:
     names = [name for name, _ in request.query_params.multi_items() if name not in lists]
     for name in names:
         if names.count(name) > 1:
-            raise InvalidInput(name[:60], "is given more than once", "give it once")
+            raise InvalidInput(name[:60] or "query", "is given more than once", "give it once")
 
 
 def _check_accept(request: Request, media: str) -> None:

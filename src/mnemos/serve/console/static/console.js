@@ -70,12 +70,21 @@ document.addEventListener(
   true,
 );
 
+for (const form of document.querySelectorAll("[data-sends]")) {
+  form.addEventListener("submit", () => {
+    const button = form.querySelector("[data-sending]");
+    button.disabled = true;
+    button.textContent = button.dataset.sending;
+  });
+}
+
 const job = document.querySelector("[data-job]");
 if (job) {
   const tick = async () => {
     const reply = await fetch(job.dataset.job, { headers: { "X-Part": "1" } }).catch(() => null);
     if (reply?.ok && !reply.redirected) job.innerHTML = await reply.text();
     if (!job.querySelector("[data-ended]")) setTimeout(tick, 500);
+    else document.querySelector("form.cancel")?.remove();
   };
   setTimeout(tick, 300);
 }
