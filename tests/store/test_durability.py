@@ -314,5 +314,5 @@ def test_every_verb_has_an_async_twin() -> None:
     verbs = [name for name in dir(Mnemos) if callable(getattr(Mnemos, name)) and not name.startswith("_")]
     sync = [name for name in verbs if not (name.startswith("a") and name[1:] in verbs)]
     assert [name for name in sync if f"a{name}" not in verbs] == [
-        *("close", "export_lines", "import_steps", "item_vectors", "transaction")
+        *("asking", "close", "export_lines", "import_steps", "item_vectors", "transaction")
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mnemos._version import __version__
 
-PACKAGES = ("numpy", "tokenizers", "PyStemmer", "sentence-transformers", "torch")
+PACKAGES = ("numpy", "tokenizers", "PyStemmer", "sentence-transformers", "torch", "transformers", "safetensors", "peft")
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:

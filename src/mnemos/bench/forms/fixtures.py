@@ -39,7 +39,8 @@ def trained(recipe: Recipe, tell: Tell | None = None) -> LlamaForCausalLM:
     if kept.is_file():
         model = LlamaForCausalLM(recipe.config())
         model.load_state_dict(load_file(kept))
-        return model.eval()
+        model.train(False)
+        return model
     model = learn(recipe, trained(recipe.start, tell) if recipe.start else None, tell)
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".making-") as making:

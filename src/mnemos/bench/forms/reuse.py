@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from mnemos.activation.quantising import STORAGES
@@ -65,7 +65,9 @@ class Shape:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = LlamaForCausalLM(config)
-        return model.to(device=device, dtype=getattr(torch, self.dtype)).eval()
+        nn.Module.to(model, device=device, dtype=getattr(torch, self.dtype))
+        model.train(False)
+        return model
 
 
 SHAPES = {
@@ -130,7 +132,7 @@ class _Way:
 
 
 def _ways(reader: Reader, text: Tensor, question: Tensor, folder: Path, *, everything: bool) -> list[_Way]:
-    blocks = reader.encode(text.split(BLOCK))
+    blocks = reader.encode(torch.split(text, BLOCK))
     full = Shelf(folder / "full", blocks)
 
     def read() -> float:

@@ -38,7 +38,9 @@ class Case:
         """Two blocks of random tokens, and 64 more, for a model with random weights."""
         size, generator = reader.model.config.vocab_size, torch.Generator().manual_seed(seed)
         text = torch.randint(size, (2 * block,), generator=generator)
-        return cls("random weights", reader, [text.split(block)], torch.randint(size, (1, 64), generator=generator))
+        return cls(
+            "random weights", reader, [torch.split(text, block)], torch.randint(size, (1, 64), generator=generator)
+        )
 
     @classmethod
     def of_task(cls, recipe: Recipe, texts: int, seed: int) -> Case:

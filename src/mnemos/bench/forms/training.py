@@ -43,7 +43,8 @@ def learn(recipe: Recipe, start: LlamaForCausalLM | None = None, tell: Tell | No
         torch.manual_seed(recipe.seed)
         model = grown(start, recipe.config()) if start else LlamaForCausalLM(recipe.config())
         _train(model, recipe, tell)
-    return model.eval()
+    model.train(False)
+    return model
 
 
 @contextmanager
