@@ -29,6 +29,7 @@ LAYERS = (
     ("operations", "pipeline"),
     ("maintenance",),
     ("keeping",),
+    ("forms",),
     ("verbs",),
     ("system",),
     ("",),

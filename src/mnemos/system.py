@@ -36,6 +36,7 @@ from mnemos.store.spool import Spool
 from mnemos.times import TimeLike, Zone, from_micros, read_optional_time, read_zone, to_micros
 from mnemos.verbs.costs import CostVerbs
 from mnemos.verbs.forgetting import ForgetVerbs
+from mnemos.verbs.forms import FormVerbs
 from mnemos.verbs.gating import GateVerbs
 from mnemos.verbs.graphing import GraphVerbs
 from mnemos.verbs.items import ItemVerbs
@@ -53,7 +54,9 @@ CONTEXT_CANDIDATES = 100
 """Hits from which a context is composed."""
 
 
-class Mnemos(ItemVerbs, LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerbs, GraphVerbs, Keeper):
+class Mnemos(
+    ItemVerbs, LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerbs, GraphVerbs, FormVerbs, Keeper
+):
     """A memory in one SQLite file.
 
     Args:

@@ -1,0 +1,142 @@
+"""A model in this process that forms are made for and read by, and whose turn it is to use it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from transformers import PreTrainedModel
+
+from mnemos.activation.fingerprint import NONE, Fingerprint, fingerprint_of
+from mnemos.activation.kv import KVMemory
+from mnemos.activation.quantising import STORAGES, Storage
+from mnemos.errors import InvalidInput
+from mnemos.forms.system import System
+from mnemos.parametric.adapter import AdapterMemory
+
+
+class Turn:
+    """Whose turn it is to use a model: while one generates, nobody else builds, and the other way round.
+
+    Not re-entrant: who holds it and asks again is told so, and does not wait for itself.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """The model is one's own for the length of the block; waits for its turn.
+
+        Raises:
+            InvalidInput: this thread has it already, in a block around this one.
+        """
+        if self._owner == threading.get_ident():
+            raise InvalidInput("model", "is in use by a session of this thread", "leave that session first")
+        with self._lock, self._owned():
+            yield
+
+    @contextmanager
+    def taken_if_free(self) -> Iterator[bool]:
+        """The same without waiting: tells whether it is one's own."""
+        if not self._lock.acquire(blocking=False):
+            yield False
+            return
+        try:
+            with self._owned():
+                yield True
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _owned(self) -> Iterator[None]:
+        self._owner = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._owner = None
+
+
+_turns: WeakKeyDictionary[PreTrainedModel, Turn] = WeakKeyDictionary()
+"""One for each model that is alive, whichever stores it is bound to."""
+_making = threading.Lock()
+
+
+def turn_of(model: PreTrainedModel) -> Turn:
+    """Whose turn it is to use a model."""
+    with _making:
+        return _turns.setdefault(model, Turn())
+
+
+class Bound:
+    """A store's memories in the two forms that one model reads, each made when it is first asked for, and kept.
+
+    Args:
+        memory: the store.
+        model: a causal model of `transformers`.
+        tokenizer: its own.
+        storage: in which type blocks are stored; see `KVMemory`.
+        quota: bytes that blocks may take; see `KVMemory`.
+
+    Raises:
+        InvalidInput: an argument cannot be accepted.
+    """
+
+    def __init__(
+        self,
+        memory: System,
+        model: PreTrainedModel,
+        tokenizer: Any,
+        *,
+        storage: Storage = "full",
+        quota: int | None = None,
+    ) -> None:
+        if not isinstance(model, PreTrainedModel):
+            raise InvalidInput("model", f"is a {type(model).__name__}", "give a model of transformers")
+        if not callable(tokenizer):
+            raise InvalidInput("tokenizer", f"is a {type(tokenizer).__name__}", "give the model's own tokenizer")
+        if storage not in STORAGES:
+            raise InvalidInput("storage", f"{str(storage)[:40]!r} is not known", f"choose one of {', '.join(STORAGES)}")
+        if quota is not None and (isinstance(quota, bool) or not isinstance(quota, int) or quota < 0):
+            raise InvalidInput("quota", f"{str(quota)[:40]!r} is not a number of bytes", "give a whole number, or None")
+        self._memory = memory
+        self.model = model
+        self.tokenizer = tokenizer
+        self.storage: Storage = storage
+        self.quota = quota
+        self.lock = turn_of(model)
+        """Held by whoever generates or builds with this model, for as long as something is on it."""
+
+    @cached_property
+    def kv(self) -> KVMemory:
+        """Its memories as keys and values.
+
+        Raises:
+            InvalidInput: this model's keys cannot be moved (learned absolute positions, say), or the tokenizer is
+                another model's.
+        """
+        return KVMemory(self._memory, self.model, self.tokenizer, storage=self.storage, quota=self.quota)
+
+    @cached_property
+    def weights(self) -> AdapterMemory:
+        """Its memories as adapters.
+
+        Raises:
+            InvalidInput: the model has an adapter of somebody else's on it.
+        """
+        return AdapterMemory(self._memory, self.model, self.tokenizer)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What the model is at this moment, without the adapters that may be on it: what forms are kept under."""
+        return replace(fingerprint_of(self.model, self.tokenizer), adapter=NONE)
+
+    def is_for(self, model: object, tokenizer: object) -> bool:
+        """Whether these are the model and the tokenizer that are bound."""
+        return self.model is model and self.tokenizer is tokenizer
