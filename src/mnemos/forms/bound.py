@@ -16,8 +16,12 @@ from mnemos.activation.fingerprint import NONE, Fingerprint, fingerprint_of
 from mnemos.activation.kv import KVMemory
 from mnemos.activation.quantising import STORAGES, Storage
 from mnemos.errors import InvalidInput
+from mnemos.forms.measured import Measured
+from mnemos.forms.measuring import measure
 from mnemos.forms.system import System
 from mnemos.parametric.adapter import AdapterMemory
+from mnemos.records import Memory
+from mnemos.rendering import render
 
 
 class Turn:
@@ -106,6 +110,7 @@ class Bound:
         if quota is not None and (isinstance(quota, bool) or not isinstance(quota, int) or quota < 0):
             raise InvalidInput("quota", f"{str(quota)[:40]!r} is not a number of bytes", "give a whole number, or None")
         self._memory = memory
+        self._measured: Measured | None = None
         self.model = model
         self.tokenizer = tokenizer
         self.storage: Storage = storage
@@ -140,3 +145,15 @@ class Bound:
     def is_for(self, model: object, tokenizer: object) -> bool:
         """Whether these are the model and the tokenizer that are bound."""
         return self.model is model and self.tokenizer is tokenizer
+
+    def measure(self) -> Measured:
+        """What the model takes; tried once for what it is now, which it has to be alone for."""
+        own = self.fingerprint
+        if self._measured is None or self._measured.model != own.digest:
+            self._measured = measure(self.model, own, self.storage)
+        return self._measured
+
+    def tokens(self, memory: Memory) -> int:
+        """How many tokens the model reads of a memory; 0 where it says nothing."""
+        words = render(memory)
+        return len(self.tokenizer(words, add_special_tokens=False)["input_ids"]) if words else 0

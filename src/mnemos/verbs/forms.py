@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import builtins
+import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from mnemos.aio import in_thread
-from mnemos.errors import InvalidInput
+from mnemos.errors import InvalidInput, NotFound
+from mnemos.forms.listing import forms_of
+from mnemos.forms.moving import LOWER, demoted, promoted
+from mnemos.ids import read_id
 from mnemos.keeping import Keeper
+from mnemos.records import Forms, Memory
+from mnemos.store.artifact_arguments import read_ids
+from mnemos.store.artifact_rows import FORMS
+from mnemos.store.decisions import USER
+from mnemos.store.rows import Stored, fetch_held
 
 if TYPE_CHECKING:
     from mnemos.forms.bound import Bound
@@ -42,6 +52,66 @@ class FormVerbs(Keeper):
             InvalidInput: an argument cannot be accepted, or `mnemos[torch]` is not installed.
         """
         self._bound = None if model is None else self._bound_to(model, tokenizer, storage=storage, quota=quota)
+
+    def promote(
+        self, ids: Sequence[str], to: Literal["activation", "parametric"] = "activation"
+    ) -> builtins.list[Forms]:
+        """Want memories in another form beside their text: as keys and values, or as weights.
+
+        Nothing is made yet, and no model is needed: `maintain()` makes it for the model that is bound, and makes it
+        again whenever it has gone, until `demote`. The policy leaves alone what somebody has promoted or demoted.
+
+        Returns:
+            The forms of each.
+
+        Raises:
+            NotFound: an id is unknown; nothing was noted.
+            InvalidInput: a memory is out of the index, or `to` is no form to promote to.
+        """
+        known = tuple(dict.fromkeys(read_ids(ids, "ids")))
+        if to not in FORMS:
+            raise InvalidInput("to", f"{str(to)[:40]!r} is no form to promote to", f"use {' or '.join(FORMS)}")
+        with self._store.db.write() as connection:
+            found = self._to_move(connection, known)
+            for place, one in enumerate(found):
+                if one.memory.resting is not None:
+                    raise InvalidInput(f"ids[{place}]", f"is out of the index ({one.memory.resting})", "admit it first")
+            promoted(connection, self.artifacts, found, to, USER, self._now())
+        self._settle()
+        return self._forms([one.memory for one in found])
+
+    def demote(self, ids: Sequence[str], to: Literal["text", "activation"] = "text") -> builtins.list[Forms]:
+        """Bring memories back to their text, which never left, or from weights to keys and values.
+
+        Blocks and adapters of them are deleted at once, of every model; where an adapter holds others too, those stay
+        wanted as weights, and `maintain()` trains them anew, without these. Promote them again to take it back.
+
+        Returns:
+            The forms of each.
+
+        Raises:
+            NotFound: an id is unknown; nothing was changed.
+            InvalidInput: `to` is no form to demote to.
+        """
+        known = tuple(dict.fromkeys(read_ids(ids, "ids")))
+        if to not in LOWER:
+            raise InvalidInput("to", f"{str(to)[:40]!r} is no form to demote to", f"use {' or '.join(LOWER)}")
+        with self._store.db.write() as connection:
+            found = self._to_move(connection, known)
+            demoted(connection, self.artifacts, found, to, USER, self._now())
+        self._settle()
+        return self._forms([one.memory for one in found])
+
+    def forms(self, id: str) -> Forms:
+        """Every form of a memory, its text included, each with its state.
+
+        Raises:
+            NotFound: the id is unknown.
+        """
+        stored = self._store.get(read_id(id), self._now())
+        if stored is None:
+            raise NotFound("id", id)
+        return self._forms([stored.memory])[0]
 
     def attach(
         self,
@@ -92,5 +162,21 @@ class FormVerbs(Keeper):
             raise InvalidInput("model", problem, "install it with: pip install 'mnemos[torch]'") from error
         return Bound(self, model, tokenizer, **how)  # type: ignore[arg-type]  # what is missing here, Mnemos has
 
+    def _to_move(self, connection: sqlite3.Connection, ids: Sequence[str]) -> builtins.list[Stored]:
+        found = []
+        for place, one in enumerate(ids):
+            stored = fetch_held(connection, one, self._now())
+            if stored is None:
+                raise NotFound(f"ids[{place}]", one)
+            found.append(stored)
+        return found
+
+    def _forms(self, memories: Sequence[Memory]) -> builtins.list[Forms]:
+        model = None if self._bound is None else self._bound.fingerprint.digest
+        return forms_of(self.artifacts, memories, model)
+
     abind = in_thread(bind)
+    apromote = in_thread(promote)
+    ademote = in_thread(demote)
+    aforms = in_thread(forms)
     aattach = in_thread(attach)

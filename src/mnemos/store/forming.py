@@ -1,0 +1,136 @@
+"""What moving memories between forms reads and writes: who may move, how often it was used and changed, who decided."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mnemos.records import LEVELS
+from mnemos.store import decisions
+from mnemos.store.decisions import USER
+from mnemos.store.meta import read_meta, write_meta
+
+PROMOTE, DEMOTE = "promote", "demote"
+"""Decisions."""
+MOST = 20_000
+"""Memories of a namespace that are looked at, those that were used most."""
+_COSTS = "form costs"
+
+
+class Mover(NamedTuple):
+    """A memory that may move, as far as the tables say. Times are microseconds."""
+
+    num: int
+    changes: int
+    """How often its words, or what is true of its matter, have changed."""
+    known_since: int
+    """When its matter was first spoken of."""
+    decided_by: str | None
+    """The policy of the last decision about its form that stands, `user` where a person decided; None: nobody has."""
+    decided_at: int | None
+
+
+def movers(connection: sqlite3.Connection, namespace: int, now: int, used: Iterable[str] = ()) -> list[Mover]:
+    """The memories of a namespace that were used, are wanted in another form than text, or are there in one.
+
+    Args:
+        namespace: its number.
+        now: microseconds; what ends by then is left out.
+        used: ids of memories that were used just now, which the tables do not know yet.
+    """
+    query = f"""
+        WITH chosen AS (
+            SELECT m.* FROM memories m WHERE m.namespace = :namespace AND m.hidden = 0 AND m.resting IS NULL
+            AND m.kind NOT IN ({", ".join(f"'{kind}'" for kind in LEVELS)})
+            AND (m.expires_at IS NULL OR m.expires_at > :now)
+            AND (m.uses > 0 OR m.id IN (SELECT value FROM json_each(:used))
+                 OR EXISTS (SELECT 1 FROM wanted w WHERE w.memory = m.num)
+                 OR EXISTS (SELECT 1 FROM artifact_sources s WHERE s.memory = m.num))
+            ORDER BY m.uses DESC, m.num LIMIT :most
+        )
+        SELECT m.num, m.version - 1 + coalesce(o.changes, 0),
+               min(coalesce(m.valid_at, m.happened_at, m.created_at), m.created_at, coalesce(o.since, m.created_at)),
+               d.policy, d.at
+        FROM chosen m
+        LEFT JOIN (
+            SELECT f.memory, count(*) AS changes, min(coalesce(x.valid_at, x.happened_at, x.created_at)) AS since
+            FROM facts f JOIN facts g ON (g.namespace, g.matter) = (f.namespace, f.matter) AND g.memory <> f.memory
+            JOIN memories x ON x.num = g.memory AND x.hidden = 0 AND x.invalid_at IS NOT NULL
+            WHERE f.namespace = :namespace GROUP BY f.memory
+        ) o ON o.memory = m.num
+        LEFT JOIN decisions d ON d.num = (
+            SELECT max(num) FROM decisions WHERE memory = m.num AND op IN ('{PROMOTE}', '{DEMOTE}')
+            AND undone_at IS NULL)
+        ORDER BY m.seq, m.num DESC
+    """
+    values = {"namespace": namespace, "now": now, "used": json.dumps(list(used)), "most": MOST}
+    return [Mover(*row) for row in connection.execute(query, values)]
+
+
+def namespaces_moving(connection: sqlite3.Connection, used: Iterable[str] = ()) -> list[int]:
+    """The numbers of the namespaces in which something was used, is wanted in another form, or is there in one."""
+    query = (
+        "SELECT DISTINCT namespace FROM memories m WHERE m.uses > 0 OR m.id IN (SELECT value FROM json_each(?)) "
+        "UNION SELECT m.namespace FROM wanted w JOIN memories m ON m.num = w.memory "
+        "UNION SELECT namespace FROM artifacts ORDER BY 1"
+    )
+    return [num for (num,) in connection.execute(query, (json.dumps(list(used)),))]
+
+
+def decide(
+    connection: sqlite3.Connection,
+    nums: Iterable[int],
+    op: str,
+    policy: str,
+    now: int,
+    detail: Mapping[str, Any],
+) -> None:
+    """Record in which form memories are to be from now on; what was decided about that before no longer stands."""
+    for num in nums:
+        for made in decisions.about(connection, num):
+            if made.op in (PROMOTE, DEMOTE) and made.undone_at is None:
+                decisions.release(connection, made.id, now)
+        decisions.decide(connection, num, op, policy, now, detail=detail)
+
+
+def withdraw(connection: sqlite3.Connection, nums: Iterable[int], now: int) -> None:
+    """Let no decision of a policy about the form of memories stand; those of a person do."""
+    for num in nums:
+        for made in decisions.about(connection, num):
+            if made.op in (PROMOTE, DEMOTE) and made.policy != USER and made.undone_at is None:
+                decisions.release(connection, made.id, now)
+
+
+def holders(connection: sqlite3.Connection, nums: Sequence[int], form: str) -> list[str]:
+    """The ids of all artifacts of a form, of whatever model, that were made of one of these memories."""
+    query = (
+        "SELECT id FROM artifacts WHERE form = ? AND num IN (SELECT artifact FROM artifact_sources "
+        "WHERE memory IN (SELECT value FROM json_each(?))) ORDER BY num"
+    )
+    return [artifact for (artifact,) in connection.execute(query, (form, json.dumps(list(nums))))]
+
+
+def others_in(connection: sqlite3.Connection, artifacts: Sequence[str], nums: Sequence[int], now: int) -> list[str]:
+    """The ids of the memories of which artifacts were made beside these, as far as they have not ended."""
+    query = (
+        "SELECT DISTINCT m.id FROM artifacts a JOIN artifact_sources s ON s.artifact = a.num "
+        "JOIN memories m ON m.num = s.memory WHERE a.id IN (SELECT value FROM json_each(?1)) "
+        "AND m.num NOT IN (SELECT value FROM json_each(?2)) AND m.hidden = 0 "
+        "AND (m.expires_at IS NULL OR m.expires_at > ?3) ORDER BY m.seq, m.num DESC"
+    )
+    return [one for (one,) in connection.execute(query, (json.dumps(list(artifacts)), json.dumps(list(nums)), now))]
+
+
+def read_costs(connection: sqlite3.Connection) -> dict[str, dict[str, Any]]:
+    """What was measured of each model, by fingerprint, the latest last."""
+    found: dict[str, dict[str, Any]] = json.loads(read_meta(connection, _COSTS, "{}"))
+    return found
+
+
+def write_costs(connection: sqlite3.Connection, fingerprint: str, costs: Mapping[str, Any], most: int = 8) -> None:
+    """Keep what was measured of a model, and of a few others before it."""
+    found = {name: told for name, told in read_costs(connection).items() if name != fingerprint}
+    found[fingerprint] = dict(costs)
+    write_meta(connection, _COSTS, json.dumps(dict(list(found.items())[-most:])))
