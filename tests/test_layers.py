@@ -18,7 +18,7 @@ LAYERS = (
     ("filters", "events"),
     ("origin",),
     ("arguments", "store", "io"),
-    ("activation",),
+    ("activation", "cube"),
     ("recall",),
     ("stages",),
     ("facts", "entities"),
