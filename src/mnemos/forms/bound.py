@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -14,14 +14,18 @@ from transformers import PreTrainedModel
 
 from mnemos.activation.fingerprint import NONE, Fingerprint, fingerprint_of
 from mnemos.activation.kv import KVMemory
-from mnemos.activation.quantising import STORAGES, Storage
+from mnemos.activation.quantising import Storage
+from mnemos.activation.shelf import read_quota, read_storage
 from mnemos.errors import InvalidInput
 from mnemos.forms.measured import Measured
 from mnemos.forms.measuring import measure
+from mnemos.forms.policy import ByCost, Policy
 from mnemos.forms.system import System
 from mnemos.parametric.adapter import AdapterMemory
+from mnemos.parametric.course import Course, Settings
 from mnemos.records import Memory
 from mnemos.rendering import render
+from mnemos.store.artifacts import Artifacts
 
 
 class Turn:
@@ -87,6 +91,9 @@ class Bound:
         tokenizer: its own.
         storage: in which type blocks are stored; see `KVMemory`.
         quota: bytes that blocks may take; see `KVMemory`.
+        policy: what decides which memories move.
+        costs: what the model takes; by default that is measured.
+        course: settings of `AdapterMemory.train`.
 
     Raises:
         InvalidInput: an argument cannot be accepted.
@@ -100,21 +107,27 @@ class Bound:
         *,
         storage: Storage = "full",
         quota: int | None = None,
+        policy: Policy | None = None,
+        costs: Measured | None = None,
+        course: Settings | None = None,
     ) -> None:
         if not isinstance(model, PreTrainedModel):
             raise InvalidInput("model", f"is a {type(model).__name__}", "give a model of transformers")
         if not callable(tokenizer):
             raise InvalidInput("tokenizer", f"is a {type(tokenizer).__name__}", "give the model's own tokenizer")
-        if storage not in STORAGES:
-            raise InvalidInput("storage", f"{str(storage)[:40]!r} is not known", f"choose one of {', '.join(STORAGES)}")
-        if quota is not None and (isinstance(quota, bool) or not isinstance(quota, int) or quota < 0):
-            raise InvalidInput("quota", f"{str(quota)[:40]!r} is not a number of bytes", "give a whole number, or None")
+        if policy is not None and not isinstance(policy, Policy):
+            raise InvalidInput("policy", "lacks name or plan", "use ByCost(), ByHand(), or an object with both")
+        if costs is not None and not isinstance(costs, Measured):
+            raise InvalidInput("costs", f"are a {type(costs).__name__}", "give mnemos.forms.measured.Measured(…)")
+        self.policy: Policy = policy or ByCost()
+        self.course = _read_course(course)
         self._memory = memory
+        self._given = costs
         self._measured: Measured | None = None
         self.model = model
         self.tokenizer = tokenizer
-        self.storage: Storage = storage
-        self.quota = quota
+        self.storage = read_storage(storage)
+        self.quota = read_quota(quota)
         self.lock = turn_of(model)
         """Held by whoever generates or builds with this model, for as long as something is on it."""
 
@@ -146,14 +159,37 @@ class Bound:
         """Whether these are the model and the tokenizer that are bound."""
         return self.model is model and self.tokenizer is tokenizer
 
-    def measure(self) -> Measured:
-        """What the model takes; tried once for what it is now, which it has to be alone for."""
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing is on the model; an adapter that somebody has merged into it is part of it."""
+        return fingerprint_of(self.model, self.tokenizer).adapter == NONE
+
+    def costs(self, artifacts: Artifacts) -> Measured:
+        """What the model takes: as it was given, or tried once for what the model is now, and seen in its artifacts.
+
+        Where it is tried, the caller has the model alone.
+        """
+        if self._given is not None:
+            return replace(self._given, model=self.fingerprint.digest)
         own = self.fingerprint
         if self._measured is None or self._measured.model != own.digest:
             self._measured = measure(self.model, own, self.storage)
-        return self._measured
+        return self._measured.seen(artifacts.find(fingerprint=own.digest))
 
     def tokens(self, memory: Memory) -> int:
         """How many tokens the model reads of a memory; 0 where it says nothing."""
         words = render(memory)
         return len(self.tokenizer(words, add_special_tokens=False)["input_ids"]) if words else 0
+
+
+def _read_course(course: object) -> Settings:
+    """Settings of a training that `bind` may be given; without a bar where they say nothing of one."""
+    if course is not None and not isinstance(course, Mapping):
+        raise InvalidInput("course", f"is a {type(course).__name__}", "give a mapping of settings of a training")
+    known = set(Settings.__annotations__) - {"fresh", "keep_old"}
+    found: Settings = {"progress": False, **(course or {})}
+    strange = sorted(set(found) - known)
+    if strange:
+        raise InvalidInput(f"course.{strange[0]}", "is no setting of this", f"use {', '.join(sorted(known))}")
+    Course(**found)
+    return found

@@ -54,7 +54,7 @@ def measure(model: PreTrainedModel, fingerprint: Fingerprint, storage: Storage) 
     prefill = _fastest(model, lambda: decoder.read(ids)) / count
     with TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{number}" for number in range(BLOCKS)]
-        for path, part in zip(paths, ids.split(count // BLOCKS), strict=True):
+        for path, part in zip(paths, torch.split(ids, count // BLOCKS), strict=True):
             save(read_block(decoder, fingerprint, part), path, storage)
         fetched: list[Block] = []
 
@@ -80,7 +80,7 @@ def measure(model: PreTrainedModel, fingerprint: Fingerprint, storage: Storage) 
 
 def _with_weights(model: PreTrainedModel, fingerprint: Fingerprint, prefill: float, **found: Any) -> Measured:
     """The same with what an adapter is likely to take, which is not tried."""
-    head = model.get_output_embeddings()
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     taught = [one for one in model.modules() if isinstance(one, nn.Linear) and one is not head]
     return Measured(
         model=fingerprint.digest,

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 from mnemos.records import LEVELS
 from mnemos.store import decisions
-from mnemos.store.decisions import USER
 from mnemos.store.meta import read_meta, write_meta
 
 PROMOTE, DEMOTE = "promote", "demote"
 """Decisions."""
 MOST = 20_000
-"""Memories of a namespace that are looked at, those that were used most."""
+"""Memories of a namespace that are looked at: those that are wanted in another form, then those used most."""
 _COSTS = "form costs"
 
 
@@ -43,12 +42,12 @@ def movers(connection: sqlite3.Connection, namespace: int, now: int, used: Itera
     query = f"""
         WITH chosen AS (
             SELECT m.* FROM memories m WHERE m.namespace = :namespace AND m.hidden = 0 AND m.resting IS NULL
-            AND m.kind NOT IN ({", ".join(f"'{kind}'" for kind in LEVELS)})
             AND (m.expires_at IS NULL OR m.expires_at > :now)
-            AND (m.uses > 0 OR m.id IN (SELECT value FROM json_each(:used))
-                 OR EXISTS (SELECT 1 FROM wanted w WHERE w.memory = m.num)
-                 OR EXISTS (SELECT 1 FROM artifact_sources s WHERE s.memory = m.num))
-            ORDER BY m.uses DESC, m.num LIMIT :most
+            AND (EXISTS (SELECT 1 FROM wanted w WHERE w.memory = m.num)
+                 OR EXISTS (SELECT 1 FROM artifact_sources s WHERE s.memory = m.num)
+                 OR (m.kind NOT IN ({", ".join(f"'{kind}'" for kind in LEVELS)})
+                     AND (m.uses > 0 OR m.id IN (SELECT value FROM json_each(:used)))))
+            ORDER BY EXISTS (SELECT 1 FROM wanted w WHERE w.memory = m.num) DESC, m.uses DESC, m.num LIMIT :most
         )
         SELECT m.num, m.version - 1 + coalesce(o.changes, 0),
                min(coalesce(m.valid_at, m.happened_at, m.created_at), m.created_at, coalesce(o.since, m.created_at)),
@@ -93,14 +92,6 @@ def decide(
             if made.op in (PROMOTE, DEMOTE) and made.undone_at is None:
                 decisions.release(connection, made.id, now)
         decisions.decide(connection, num, op, policy, now, detail=detail)
-
-
-def withdraw(connection: sqlite3.Connection, nums: Iterable[int], now: int) -> None:
-    """Let no decision of a policy about the form of memories stand; those of a person do."""
-    for num in nums:
-        for made in decisions.about(connection, num):
-            if made.op in (PROMOTE, DEMOTE) and made.policy != USER and made.undone_at is None:
-                decisions.release(connection, made.id, now)
 
 
 def holders(connection: sqlite3.Connection, nums: Sequence[int], form: str) -> list[str]:

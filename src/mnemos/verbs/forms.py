@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import builtins
+import math
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from mnemos.aio import in_thread
 from mnemos.errors import InvalidInput, NotFound
+from mnemos.forms.desk import Desk
 from mnemos.forms.listing import forms_of
+from mnemos.forms.measured import Measured
 from mnemos.forms.moving import LOWER, demoted, promoted
+from mnemos.forms.policy import Policy
 from mnemos.ids import read_id
 from mnemos.keeping import Keeper
-from mnemos.records import Forms, Memory
+from mnemos.maintenance import Maintained
+from mnemos.records import Forms, Memory, Move
 from mnemos.store.artifact_arguments import read_ids
 from mnemos.store.artifact_rows import FORMS
 from mnemos.store.decisions import USER
 from mnemos.store.rows import Stored, fetch_held
+from mnemos.times import TimeLike, read_optional_time
+from mnemos.verbs.forgetting import read_scope_of_budget
 
 if TYPE_CHECKING:
     from mnemos.forms.bound import Bound
@@ -39,6 +47,9 @@ class FormVerbs(Keeper):
         *,
         storage: Literal["full", "int8", "int4"] = "full",
         quota: int | None = None,
+        policy: Policy | None = None,
+        costs: Measured | None = None,
+        course: Mapping[str, Any] | None = None,
     ) -> None:
         """Name the model that `maintain()` makes forms for in this process; None lets go of it.
 
@@ -47,11 +58,16 @@ class FormVerbs(Keeper):
             tokenizer: the model's own.
             storage: in which type keys and values are stored: as the model made them, or smaller, with an error.
             quota: bytes that stored keys and values may take; what saves least for its bytes goes first.
+            policy: what decides which memories move by themselves: `ByCost()` (the default), `ByHand()` (none do), or
+                an object with `name` and `plan(standings, costs, room)`; see `mnemos.forms.policy`.
+            costs: what reading and building cost this model; by default the first `maintain()` measures it.
+            course: settings of the training of adapters, such as `{"epochs": 30, "lr": 5e-4}`; see `AdapterMemory`.
 
         Raises:
             InvalidInput: an argument cannot be accepted, or `mnemos[torch]` is not installed.
         """
-        self._bound = None if model is None else self._bound_to(model, tokenizer, storage=storage, quota=quota)
+        how = {"storage": storage, "quota": quota, "policy": policy, "costs": costs, "course": course}
+        self._bound = None if model is None else self._bound_to(model, tokenizer, **how)
 
     def promote(
         self, ids: Sequence[str], to: Literal["activation", "parametric"] = "activation"
@@ -113,6 +129,56 @@ class FormVerbs(Keeper):
             raise NotFound("id", id)
         return self._forms([stored.memory])[0]
 
+    def plan_forms(
+        self,
+        *,
+        policy: Policy | None = None,
+        now: TimeLike | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        namespace: Sequence[str] | None = None,
+        descendants: bool = False,
+    ) -> builtins.list[Move]:
+        """What `maintain()` would do between forms, each move with its reason in words and figures; writes nothing.
+
+        Where a model is bound, its costs count; else those of the model that was bound last, or, before the first,
+        assumed ones, and the reasons say so. Without a scope, of the whole store.
+
+        Args:
+            policy: another policy than the one that was bound.
+            now: the time by which use and change are judged; by default the clock's.
+        """
+        scope = read_scope_of_budget(user_id, agent_id, namespace, descendants=descendants)
+        if policy is not None and not isinstance(policy, Policy):
+            raise InvalidInput("policy", "lacks name or plan", "use ByCost(), ByHand(), or an object with both")
+        nums = self._store.namespaces_of(scope) if scope.explicit else None
+        return self._desk(read_optional_time(now, "now", self._zone)).plan(policy, nums)
+
+    def maintain(
+        self,
+        seconds: float | None = None,
+        *,
+        gentle: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> Maintained:
+        """Do the queued work: gate and derive, derive again, change embedder, delete what has expired, finish a purge.
+
+        Where a model is bound, forms follow at the end: what is wanted is made, and what the policy plans is carried
+        out. The thread of `background=True` leaves that alone: models are used where their user is.
+
+        Args:
+            seconds: stop about then, after the batch in hand; the next call goes on from there. One training is not
+                interrupted.
+            gentle: take small batches, so that a write never waits long for one.
+            progress: is told how many new memories have been read, after each batch.
+        """
+        begun = time.monotonic()
+        done = super().maintain(seconds, gentle=gentle, progress=progress)
+        left = math.inf if seconds is None else seconds - (time.monotonic() - begun)
+        done = self._desk(None).carry_out(done, left)
+        self._settle()
+        return done
+
     def attach(
         self,
         model: Any,
@@ -162,6 +228,9 @@ class FormVerbs(Keeper):
             raise InvalidInput("model", problem, "install it with: pip install 'mnemos[torch]'") from error
         return Bound(self, model, tokenizer, **how)  # type: ignore[arg-type]  # what is missing here, Mnemos has
 
+    def _desk(self, now: int | None) -> Desk:
+        return Desk(self._store.db, self.artifacts, self._bound, self._moment(now), dict(self._uses))
+
     def _to_move(self, connection: sqlite3.Connection, ids: Sequence[str]) -> builtins.list[Stored]:
         found = []
         for place, one in enumerate(ids):
@@ -179,4 +248,6 @@ class FormVerbs(Keeper):
     apromote = in_thread(promote)
     ademote = in_thread(demote)
     aforms = in_thread(forms)
+    aplan_forms = in_thread(plan_forms)
+    amaintain = in_thread(maintain)  # type: ignore[arg-type]  # that of a Keeper knows no forms
     aattach = in_thread(attach)
