@@ -98,7 +98,10 @@ def _without_hidden(content: Content, left: dict[str, str]) -> Content:
 
 
 def _without_others(content: Content, left: dict[str, str], *, by_id: bool) -> Content:
-    """Leave out what is known of memories that are not there, and what rests on them."""
+    """Leave out what is known of memories that are not there, and what rests on them.
+
+    Of what was derived again after it was deleted, the deletion.
+    """
     there = content.there
     freed: set[str] = set()
     decisions = {}
@@ -113,6 +116,7 @@ def _without_others(content: Content, left: dict[str, str], *, by_id: bool) -> C
     judged = {memory_id: _woken(line, freed) for memory_id, line in content.judged.items() if memory_id in there}
     return replace(
         content,
+        entries=[line for line in content.entries if line["op"] != "delete" or line["id"] not in content.derived],
         decisions=decisions,
         uses={memory_id: line for memory_id, line in content.uses.items() if memory_id in there},
         judged={memory_id: line for memory_id, line in judged.items() if line is not None},

@@ -144,8 +144,3 @@ class MemCube:
 
     def __exit__(self, *raised: object) -> None:
         self.close()
-
-
-def open_for_reading(cube: MemCube | str | os.PathLike[str]) -> MemCube:
-    """A cube that was given as one, or as its path."""
-    return cube if isinstance(cube, MemCube) else MemCube(cube)

@@ -52,12 +52,6 @@ class Piece:
         }
         return json.dumps(line, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What makes it the same as another one, whatever its id and its use."""
-        made = self.artifact
-        return (made.form, made.recipe, made.fingerprint, made.hash, made.sources, self.marks, made.state)
-
 
 def piece_of(raw: bytes, field: str) -> Piece:
     """The inverse of `to_line`.
