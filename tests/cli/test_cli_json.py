@@ -43,7 +43,11 @@ LINES: dict[str, tuple[list[str], set[str]]] = {
     "backup": (["backup", "copy.db"], {"path", "bytes"}),
     "check": (["check"], {"problems"}),
     "reindex": (["reindex"], {"memories"}),
-    "maintain": (["maintain"], {"done", "failed", "expired", "waiting", "purge", "read", "forgotten"}),
+    "maintain": (
+        ["maintain"],
+        {"done", "failed", "expired", "waiting", "purge", "read", "forgotten"}
+        | {"promoted", "demoted", "built", "unbuilt", "notes"},
+    ),
     "costs": (["costs"], {"calls", "prompt_tokens", "completion_tokens", "cost", "lines"}),
     "jobs": (["jobs"], {"queued", "dead", "retried"}),
     "entities": (["entities", "--user", "ana"], {"entities"}),
