@@ -114,7 +114,7 @@ def lines_of(files: Mapping[str, bytes], name: str = MEMORIES) -> list[dict[str,
 
 def put_lines(files: dict[str, bytes], lines: Sequence[Mapping[str, Any]], name: str = MEMORIES) -> None:
     """Put other lines in the place of a file's."""
-    made = (json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for line in lines)
+    made = (json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
     files[name] = b"".join(made)
 
 

@@ -55,10 +55,8 @@ class Life:
     def do(self, what: str, *given: object) -> None:
         step: Callable[..., object] = getattr(self, what)
         held = self.held()
-        chosen = [held[one % len(held)] if held and type(one) is int else one for one in given]
-        if not any(one is not mine and type(mine) is int and not held for one, mine in zip(chosen, given, strict=True)):
-            if held or not any(type(one) is int for one in given):
-                step(*chosen)
+        if held or not any(type(one) is int for one in given):
+            step(*(held[one % len(held)] if type(one) is int else one for one in given))
 
     def add(self, text: str, dated: bool) -> None:
         when = {"happened_at": self.clock.now} if dated else {}

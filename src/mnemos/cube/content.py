@@ -12,7 +12,7 @@ from mnemos.errors import InvalidInput
 from mnemos.ids import read_id
 from mnemos.namespaces import read_namespace
 from mnemos.records import KINDS, Memory, Namespace
-from mnemos.store.exported import MEND, check_entry, read_digest, read_line
+from mnemos.store.exported import MEND, check_entry, check_writable, read_digest, read_line
 
 Line = Mapping[str, Any]
 HISTORY = ("add", "update", "delete")
@@ -58,6 +58,7 @@ class Content:
                 read_digest(line["digest"], name)
             self.entries.append(line)
             return
+        check_writable(line, name)
         if kind == "derived":
             if line["kind"] not in KINDS:
                 raise InvalidInput(f"{name}.kind", f"{line['kind'][:40]!r} is not a kind", MEND)

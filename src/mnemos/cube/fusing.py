@@ -95,18 +95,16 @@ class _Fusion:
 
     def _settled(self) -> set[str]:
         """The ids of observed memories of which their version stands."""
-        won = set()
+        won: set[str] = set()
         for one, other in ((self._mine, self._theirs), (self._theirs, self._mine)):
             for memory_id in one.derived.keys() & other.histories.keys():
                 if other.histories[memory_id][0]["op"] != "delete":
                     raise _clash(memory_id)
         for memory_id, history in self._mine.histories.items():
-            other = self._theirs.histories.get(memory_id, [])
-            if (memory_id in self._theirs.derived and len(history) > 1) or not begins_alike(history, other):
-                raise InvalidInput(
-                    "b", f"holds another memory under the id {memory_id}", "fuse what came from one store"
-                )
-            is_theirs, how = later(history, other) if other else (False, "same")
+            known = self._theirs.histories.get(memory_id, [])
+            if not begins_alike(history, known):
+                raise _clash(memory_id)
+            is_theirs, how = later(history, known) if known else (False, "same")
             if is_theirs:
                 won.add(memory_id)
             if how != "same":

@@ -31,6 +31,7 @@ from mnemos.store.artifact_rows import Filter, insert, record_uses, select, want
 from mnemos.store.artifact_upkeep import discard
 from mnemos.store.artifacts import Artifacts
 from mnemos.store.database import Database
+from mnemos.store.forming import DEMOTE, PROMOTE
 from mnemos.store.restoring import Restorer
 from mnemos.store.rows import Stored, fetch_held
 from mnemos.times import to_micros
@@ -42,6 +43,7 @@ ABSENT = "a memory that it is made of is not here"
 UNLIKE = "a memory that it is made of says something else here"
 RESTING = "a memory that it is made of is out of the index here"
 SCATTERED = "its memories are of several namespaces here"
+DEMOTED = "a memory that it is made of was demoted here"
 SECRET = "a secret was masked in what it is made of"
 OTHER = "it is of another model"
 TEXT = "only the words were asked for"
@@ -152,6 +154,8 @@ class _Arrival:
     left: dict[str, str]
     published: set[str] = field(default_factory=set)
     """Hashes of the files that were given their names."""
+    demoted: dict[str, str] = field(default_factory=dict)
+    """The form to which memories were demoted here, before the import; by id."""
 
     def run(self, pieces: Sequence[Piece]) -> Imported:
         """Restore the lines, then the artifacts; returns what was done."""
@@ -161,6 +165,7 @@ class _Arrival:
             conflicts = self._conflicts(connection)
             restorer = Restorer(connection, self.room.index, self.room.now)
             before = _wanted(connection)
+            self.demoted = _demoted(connection, {one for piece in pieces for one in piece.artifact.sources})
             self._restore(restorer, {one.id for one in conflicts if one.won == "store"})
             for piece in pieces:
                 found = self._held(connection, piece, restorer.closed)
@@ -207,7 +212,7 @@ class _Arrival:
         self, connection: sqlite3.Connection, piece: Piece, elsewhere: Mapping[str, str | None]
     ) -> list[Stored] | str:
         """The memories of an artifact as they are here; why it cannot be kept, if they are not as it was made of."""
-        found = []
+        found, form = [], piece.artifact.form
         for memory_id, mark in _sources(piece):
             here = elsewhere.get(memory_id) or memory_id
             stored = fetch_held(connection, here, self.room.now)
@@ -215,8 +220,10 @@ class _Arrival:
                 return ABSENT
             if mark_of(replace(stored.memory, id=memory_id)) != mark:
                 return UNLIKE
-            if stored.memory.resting is not None:
+            if stored.memory.resting is not None and self.content.memories[memory_id].resting is None:
                 return RESTING
+            if self.demoted.get(memory_id) == "text" or (memory_id in self.demoted and form == "parametric"):
+                return DEMOTED
             found.append(stored)
         if len({one.memory.namespace for one in found}) > 1:
             return SCATTERED
@@ -254,6 +261,17 @@ def _history(connection: sqlite3.Connection, memory_id: str) -> list[Line]:
             body = None if entry.body is None else json.loads(entry.body)
             lines.append(line_of(entry, list(namespace_from_key(path)), body))
     return lines
+
+
+def _demoted(connection: sqlite3.Connection, ids: Collection[str]) -> dict[str, str]:
+    """To which form memories were demoted, of those about which nothing else was decided since."""
+    query = (
+        "SELECT m.id, d.op, json_extract(d.detail, '$.to') FROM memories m JOIN decisions d ON d.num = "
+        "(SELECT max(num) FROM decisions WHERE memory = m.num AND op IN (?1, ?2) AND undone_at IS NULL) "
+        "WHERE m.id IN (SELECT value FROM json_each(?3))"
+    )
+    found = connection.execute(query, (PROMOTE, DEMOTE, json.dumps(sorted(ids))))
+    return {memory_id: to or "text" for memory_id, op, to in found if op == DEMOTE}
 
 
 def _wanted(connection: sqlite3.Connection) -> int:

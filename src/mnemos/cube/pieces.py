@@ -13,7 +13,7 @@ from mnemos.ids import read_id
 from mnemos.namespaces import read_label, read_namespace
 from mnemos.store.artifact_arguments import read_duration, read_form, read_state
 from mnemos.store.artifact_rows import Artifact
-from mnemos.store.exported import MEND, check_types
+from mnemos.store.exported import MEND, check_types, check_writable
 from mnemos.times import from_micros, to_micros
 
 _FIELDS: Mapping[str, tuple[type, ...]] = {
@@ -66,6 +66,7 @@ def piece_of(raw: bytes, field: str) -> Piece:
     if not isinstance(line, dict):
         raise InvalidInput(field, "is not an artifact", MEND)
     check_types(line, _FIELDS, field)
+    check_writable(line, field)
     sources, marks = _read_sources(line["sources"], f"{field}.sources")
     if not _HASH.fullmatch(line["hash"]) or min(line["bytes"], line["uses"]) < 0:
         raise InvalidInput(field, "has a hash or a count that cannot be", MEND)

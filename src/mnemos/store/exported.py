@@ -129,10 +129,17 @@ def check_entry(entry: Mapping[str, Any], field: str) -> None:
     if entry["kind"] not in KINDS:
         raise InvalidInput(f"{field}.kind", f"{entry['kind'][:40]!r} is not a kind", MEND)
     _check_body(entry, f"{field}.body")
+    check_writable(entry, field)
+
+
+def check_writable(entry: Mapping[str, Any], field: str) -> None:
+    """Refuse a line with text, or a number, that cannot be written again."""
     try:
-        json.dumps(entry, ensure_ascii=False).encode()
+        json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
         raise InvalidInput(field, "holds a lone surrogate", MEND) from None
+    except ValueError:
+        raise InvalidInput(field, "holds a number that is none", MEND) from None
 
 
 def read_digest(digest: str, field: str) -> bytes:
