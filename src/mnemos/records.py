@@ -246,3 +246,5 @@ class Move:
     """By name, what the reason speaks of: `tokens`, `uses_per_day`, `build_seconds`, `saving_seconds_per_day`, …"""
     asked: bool = False
     """Whether somebody asked for it; else the policy chose it."""
+    wanted: bool = False
+    """Whether they are wanted in that form already, so that it has only to be made, or made again."""

@@ -80,7 +80,7 @@ def _blocks(begun: Plan, costs: Measured, made: Sequence[Artifact]) -> Iterator[
             reason = f"{_who(one.asked)} wants it as keys and values, and {why}: {one.tokens:,} tokens are read"
             figures = {"tokens": float(one.tokens), "build_seconds": one.tokens * costs.prefill_seconds}
             source: FormName = "activation" if there else "text"
-            yield Move((one.memory.id,), source, "activation", reason, figures, asked=one.asked)
+            yield Move((one.memory.id,), source, "activation", reason, figures, asked=one.asked, wanted=True)
 
 
 def _weights(begun: Plan, made: Sequence[Artifact]) -> Iterator[Move]:
@@ -101,7 +101,7 @@ def _weights(begun: Plan, made: Sequence[Artifact]) -> Iterator[Move]:
     reason = f"{_who(asked)} wants {len(wanted):,} memories as weights, and {why}: it is trained"
     source: FormName = "parametric" if there else "text"
     ids = tuple(one.memory.id for one in missing or wanted)
-    yield Move(ids, source, "parametric", reason, {"memories": float(len(wanted))}, asked=asked)
+    yield Move(ids, source, "parametric", reason, {"memories": float(len(wanted))}, asked, wanted=True)
 
 
 def _who(asked: bool) -> str:
