@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Unpack
 
 import torch
@@ -96,6 +97,12 @@ class KVMemory:
     def fingerprint(self) -> Fingerprint:
         """What the model is at this moment."""
         return fingerprint_of(self._gatherer.decoder.model, self._texts.tokenizer)
+
+    @cached_property
+    def token_bytes(self) -> int:
+        """What the keys and values of one token take in a cache, at most."""
+        read = self._gatherer.decoder.read(torch.tensor([0]))
+        return sum(one.numel() * one.element_size() for pair in read for one in pair)
 
     def encode(
         self, ids: Sequence[Hit | Memory | str] | None = None, *, sinks: int = 4, **where: Unpack[Where]

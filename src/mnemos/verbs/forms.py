@@ -14,15 +14,16 @@ from mnemos.errors import InvalidInput, NotFound
 from mnemos.forms.desk import Desk
 from mnemos.forms.listing import forms_of
 from mnemos.forms.measured import Measured
-from mnemos.forms.moving import LOWER, demoted, promoted
 from mnemos.forms.policy import Policy
 from mnemos.ids import read_id
 from mnemos.keeping import Keeper
 from mnemos.maintenance import Maintained
 from mnemos.records import Forms, Memory, Move
+from mnemos.store import forming
 from mnemos.store.artifact_arguments import read_ids
 from mnemos.store.artifact_rows import FORMS
 from mnemos.store.decisions import USER
+from mnemos.store.forming import LOWER
 from mnemos.store.rows import Stored, fetch_held
 from mnemos.times import TimeLike, read_optional_time
 from mnemos.verbs.forgetting import read_scope_of_budget
@@ -92,7 +93,7 @@ class FormVerbs(Keeper):
             for place, one in enumerate(found):
                 if one.memory.resting is not None:
                     raise InvalidInput(f"ids[{place}]", f"is out of the index ({one.memory.resting})", "admit it first")
-            promoted(connection, self.artifacts, found, to, USER, self._now())
+            forming.raise_to(connection, [one.num for one in found], to, USER, self._now())
         self._settle()
         return self._forms([one.memory for one in found])
 
@@ -114,7 +115,7 @@ class FormVerbs(Keeper):
             raise InvalidInput("to", f"{str(to)[:40]!r} is no form to demote to", f"use {' or '.join(LOWER)}")
         with self._store.db.write() as connection:
             found = self._to_move(connection, known)
-            demoted(connection, self.artifacts, found, to, USER, self._now())
+            forming.lower_to(connection, [one.num for one in found], to, USER, self._now())
         self._settle()
         return self._forms([one.memory for one in found])
 
@@ -216,7 +217,8 @@ class FormVerbs(Keeper):
         from mnemos.forms.attach import attach
 
         where = {"user_id": user_id, "agent_id": agent_id, "namespace": namespace}
-        return attach(self, bound, where, budget=budget, bytes=bytes, repair=repair)
+        system: Any = self  # what is missing here, Mnemos has
+        return attach(system, bound, where, budget=budget, bytes=bytes, repair=repair)
 
     def _bound_to(self, model: Any, tokenizer: Any, **how: Any) -> Bound:
         try:
@@ -231,6 +233,10 @@ class FormVerbs(Keeper):
     def _desk(self, now: int | None) -> Desk:
         return Desk(self._store.db, self.artifacts, self._bound, self._moment(now), dict(self._uses))
 
+    def _count_uses(self, ids: Sequence[str]) -> None:
+        """Count a use of each of these memories, outside the durability promise."""
+        self._uses.update(ids)
+
     def _to_move(self, connection: sqlite3.Connection, ids: Sequence[str]) -> builtins.list[Stored]:
         found = []
         for place, one in enumerate(ids):
@@ -241,8 +247,8 @@ class FormVerbs(Keeper):
         return found
 
     def _forms(self, memories: Sequence[Memory]) -> builtins.list[Forms]:
-        model = None if self._bound is None else self._bound.fingerprint.digest
-        return forms_of(self.artifacts, memories, model)
+        bound = self._bound
+        return forms_of(self.artifacts, memories, None if bound is None else lambda: bound.fingerprint.digest)
 
     abind = in_thread(bind)
     apromote = in_thread(promote)
