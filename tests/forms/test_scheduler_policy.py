@@ -245,6 +245,28 @@ def test_what_somebody_decided_is_left_alone(memory: Mnemos, clock: Clock) -> No
     assert decided == [("demote", "user", "text", True), ("promote", "user", "activation", False)]
 
 
+def test_moves_are_undone_for_good(memory: Mnemos, clock: Clock) -> None:
+    (one,) = memory.add("My sister Rita is vegan and eats no cheese at all.", user_id="ana")
+    memory.promote([one.id], to="parametric")
+    _keep(memory, "parametric", [one], b"w" * 4000, 3.0, {})
+    memory.demote([one.id])
+    undone = memory.history(one.id)[-1].decision
+    assert undone is not None
+    memory.undo(undone)
+    assert memory.forms(one.id).state("parametric") == "wanted"
+    _keep(memory, "parametric", [one], b"w" * 4000, 3.0, {})
+    (artifact,) = memory.artifacts.find()
+    file = memory.artifacts.path(artifact)
+    again = memory.history(one.id)[-1].decision
+    assert again is not None
+    memory.undo(again)
+    assert [form.form for form in memory.forms(one.id).all] == ["text"]
+    assert not file.exists()
+    clock.tick(40 * DAY)
+    used(memory, one, 50_000)
+    assert memory.plan_forms() == [], "the policy does not decide what a person has undone"
+
+
 BAD: dict[str, tuple[Any, str]] = {
     "no list": (lambda memory, one: memory.promote(one), "ids"),
     "no id": (lambda memory, one: memory.promote([one, 3]), r"ids\[1\]"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from mnemos.records import Form, Forms, FormState, Memory
@@ -13,13 +13,14 @@ SHOWN = 12
 """Digits of a fingerprint by which a model is told from others."""
 
 
-def forms_of(artifacts: Artifacts, memories: Sequence[Memory], model: str | None = None) -> list[Forms]:
+def forms_of(artifacts: Artifacts, memories: Sequence[Memory], model: Callable[[], str] | None = None) -> list[Forms]:
     """The forms of each memory: its text, what was made of it, and what is wanted and not there.
 
     Args:
         artifacts: of the store.
         memories: as the store has them now.
-        model: the fingerprint of the model that is bound: a form that only other models have is wanted still.
+        model: tells the fingerprint of the model that is bound: a form that only other models have is wanted still.
+            Asked where something is wanted and there, since telling takes a look at every weight.
     """
     ids = [one.id for one in memories]
     made: dict[str, list[Artifact]] = {one: [] for one in ids}
@@ -31,7 +32,9 @@ def forms_of(artifacts: Artifacts, memories: Sequence[Memory], model: str | None
     for wish in artifacts.wanted(ids=ids):
         asked[wish.memory].append(wish)
     now = artifacts.now()
-    return [Forms(one.id, tuple(_all(one, made[one.id], asked[one.id], now, model))) for one in memories]
+    is_open = model is not None and any(made[one] and asked[one] for one in ids)
+    own = model() if model is not None and is_open else None
+    return [Forms(one.id, tuple(_all(one, made[one.id], asked[one.id], now, own))) for one in memories]
 
 
 def state_of(artifact: Artifact, now: datetime) -> FormState:

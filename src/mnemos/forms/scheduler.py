@@ -12,18 +12,17 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
 
 from mnemos.errors import MnemosError
 from mnemos.forms.bound import Bound
-from mnemos.forms.moving import demoted, promoted
 from mnemos.forms.planning import Plan, plan
 from mnemos.forms.standing import View
 from mnemos.parametric.course import Settings
 from mnemos.records import Move
 from mnemos.store import forming
 from mnemos.store.artifact_rows import Artifact, ArtifactForm
-from mnemos.store.rows import Stored, fetch_held
+from mnemos.store.forming import Lower
+from mnemos.store.rows import fetch_held
 from mnemos.times import to_micros
 
 
@@ -49,7 +48,6 @@ class Scheduler:
     def __init__(self, view: View, bound: Bound, stopped: Callable[[], bool]) -> None:
         self._view = view
         self._bound = bound
-        self._policy = bound.policy
         self._stopped = stopped
         self._artifacts = view.artifacts
         self._carried = Carried()
@@ -63,7 +61,7 @@ class Scheduler:
         for namespace in namespaces:
             quota = self._bound.quota
             room = math.inf if quota is None else quota - self._artifacts.bytes("activation")
-            planned = plan(self._view, namespace, self._policy, costs, room)
+            planned = plan(self._view, namespace, self._bound.policy, costs, room)
             for step in (self._cool, self._block, self._teach):
                 if self._stopped():
                     return self._carried
@@ -81,19 +79,23 @@ class Scheduler:
     # ── keys and values ──────────────────────────────────────────────────────────────────────────────────────
 
     def _block(self, planned: Plan) -> None:
-        """Read what is to be read, all that is wanted with it, so that nothing of that has to make room."""
+        """Read what is to be read; under a quota with all that is wanted too, so that none of that makes room."""
         moves = [one for one in planned.all if one.target == "activation"]
         if not moves:
             return
         ids = [one for move in moves for one in move.memories]
         with self._reported(ids, "keys and values"):
-            wanted = [one.memory for one in self._artifacts.wanted(form="activation") if one.memory not in set(ids)]
+            wanted = [] if self._bound.quota is None else self._wanted_beside(ids)
             with self._wanting(ids, "activation"):
                 encoded = self._bound.kv.encode([*wanted, *ids])
                 there = {*encoded.made, *encoded.fresh}
                 self._keep_wanted([one for one in ids if one in there])
             for move in moves:
                 self._note_block(planned, move, there, encoded.left)
+
+    def _wanted_beside(self, ids: Sequence[str]) -> list[str]:
+        known = set(ids)
+        return [one.memory for one in self._artifacts.wanted(form="activation") if one.memory not in known]
 
     def _note_block(self, planned: Plan, move: Move, there: set[str], left: Mapping[str, str]) -> None:
         """Note that memories have a block now; out of weights they go when there is an adapter without them."""
@@ -159,36 +161,24 @@ class Scheduler:
 
     def _note_up(self, move: Move, ids: Sequence[str]) -> None:
         """Note that the policy has moved memories up; into weights, they leave keys and values."""
-        now = to_micros(self._view.now)
+        now, name = to_micros(self._view.now), self._bound.policy.name
         with self._view.db.write() as connection:
-            found = _found(connection, ids, now)
+            nums = _found(connection, ids, now)
+            if move.target == "parametric":
+                forming.leave_blocks(connection, nums)
             form: ArtifactForm = "parametric" if move.target == "parametric" else "activation"
-            if form == "parametric":
-                self._leave_blocks(found)
-            promoted(connection, self._artifacts, found, form, self._policy.name, now, move.figures)
-
-    def _leave_blocks(self, found: Sequence[Stored]) -> None:
-        ids = [one.memory.id for one in found]
-        self._artifacts.unwant(ids, "activation")
-        self._artifacts.drop([one.id for one in self._artifacts.find(form="activation", holding=ids)])
+            forming.raise_to(connection, nums, form, name, now, move.figures)
 
     def _note_down(self, move: Move, *, adapters: bool = True) -> None:
         """Note that the policy has moved memories down, and delete what was made of them above.
 
         `adapters`: those that hold them too; else one without them is in their place already.
         """
-        now = to_micros(self._view.now)
-        to: Literal["text", "activation"] = "activation" if move.target == "activation" else "text"
+        now, name = to_micros(self._view.now), self._bound.policy.name
+        to: Lower = "activation" if move.target == "activation" else "text"
+        note = forming.lower_to if adapters or move.source != "parametric" else forming.left_weights
         with self._view.db.write() as connection:
-            found = [
-                one for one in (fetch_held(connection, memory, now) for memory in move.memories) if one is not None
-            ]
-            if adapters or move.source != "parametric":
-                demoted(connection, self._artifacts, found, to, self._policy.name, now, move.figures)
-                return
-            self._artifacts.unwant([one.memory.id for one in found], "parametric")
-            nums, detail = [one.num for one in found], {"to": to, **move.figures}
-            forming.decide(connection, nums, forming.DEMOTE, self._policy.name, now, detail)
+            note(connection, _found(connection, move.memories, now), to, name, now, move.figures)
 
     @contextmanager
     def _wanting(self, ids: Sequence[str], form: ArtifactForm) -> Iterator[None]:
@@ -212,6 +202,6 @@ class Scheduler:
             self._carried.notes.append(f"{len(set(ids)):,} memories were not made {what}: {error}")
 
 
-def _found(connection: sqlite3.Connection, ids: Sequence[str], now: int) -> list[Stored]:
-    """Those of some memories that are still there."""
-    return [one for memory_id in ids if (one := fetch_held(connection, memory_id, now)) is not None]
+def _found(connection: sqlite3.Connection, ids: Sequence[str], now: int) -> list[int]:
+    """The numbers of those of some memories that are still there."""
+    return [one.num for memory_id in ids if (one := fetch_held(connection, memory_id, now)) is not None]

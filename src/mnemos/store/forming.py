@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mnemos.records import LEVELS
+from mnemos.store import artifact_rows as rows
 from mnemos.store import decisions
+from mnemos.store.artifact_rows import FORMS, ArtifactForm
+from mnemos.store.decisions import USER, Decision
 from mnemos.store.meta import read_meta, write_meta
 
 PROMOTE, DEMOTE = "promote", "demote"
 """Decisions."""
+Lower = Literal["text", "activation"]
+LOWER: tuple[Lower, ...] = ("text", "activation")
+"""Forms to which memories are demoted."""
 MOST = 20_000
 """Memories of a namespace that are looked at: those that are wanted in another form, then those used most."""
 _COSTS = "form costs"
@@ -78,23 +84,101 @@ def namespaces_moving(connection: sqlite3.Connection, used: Iterable[str] = ()) 
     return [num for (num,) in connection.execute(query, (json.dumps(list(used)),))]
 
 
-def decide(
+def raise_to(
     connection: sqlite3.Connection,
-    nums: Iterable[int],
-    op: str,
+    nums: Sequence[int],
+    to: ArtifactForm,
     policy: str,
     now: int,
-    detail: Mapping[str, Any],
+    detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record in which form memories are to be from now on; what was decided about that before no longer stands."""
+    """Note that memories are wanted in a form, and who decided so."""
+    rows.want(connection, nums, to, now)
     for num in nums:
-        for made in decisions.about(connection, num):
-            if made.op in (PROMOTE, DEMOTE) and made.undone_at is None:
-                decisions.release(connection, made.id, now)
-        decisions.decide(connection, num, op, policy, now, detail=detail)
+        _decide(connection, num, PROMOTE, policy, now, {"to": to, **(detail or {})})
 
 
-def holders(connection: sqlite3.Connection, nums: Sequence[int], form: str) -> list[str]:
+def lower_to(
+    connection: sqlite3.Connection,
+    nums: Sequence[int],
+    to: Lower,
+    policy: str,
+    now: int,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Note that memories are no longer wanted above a form, and by whom; delete what was made of them there.
+
+    What was in an adapter together with them is wanted as weights, so that one without them can be trained.
+    """
+    for num in nums:
+        was = _highest(connection, num)
+        _decide(connection, num, DEMOTE, policy, now, {"to": to, "from": was, **(detail or {})})
+    for form in FORMS[LOWER.index(to) :]:
+        _unwant(connection, nums, form)
+        holding = _holders(connection, nums, form)
+        if form == "parametric":
+            rows.want(connection, _others_in(connection, holding, nums, now), form, now)
+        rows.delete(connection, holding)
+    if to == "activation":
+        rows.want(connection, nums, to, now)
+
+
+def left_weights(
+    connection: sqlite3.Connection, nums: Sequence[int], to: Lower, policy: str, now: int, detail: Mapping[str, Any]
+) -> None:
+    """Note the same of memories that were weights, where there is an adapter without them already."""
+    _unwant(connection, nums, "parametric")
+    for num in nums:
+        _decide(connection, num, DEMOTE, policy, now, {"to": to, "from": "parametric", **detail})
+
+
+def leave_blocks(connection: sqlite3.Connection, nums: Sequence[int]) -> None:
+    """Want memories as keys and values no more, and delete their blocks."""
+    _unwant(connection, nums, "activation")
+    rows.delete(connection, _holders(connection, nums, "activation"))
+
+
+def take_back(connection: sqlite3.Connection, decision: Decision, now: int) -> None:
+    """Reverse a decision about the form of a memory; from then on it counts as asked for by a person."""
+    form = decision.detail.get("to" if decision.op == PROMOTE else "from")
+    if decision.op == PROMOTE:
+        lower_to(connection, [decision.memory], "activation" if _is_below(connection, decision) else "text", USER, now)
+    elif form in FORMS:
+        raise_to(connection, [decision.memory], form, USER, now)
+
+
+def _is_below(connection: sqlite3.Connection, decision: Decision) -> bool:
+    """Whether a memory that was promoted to weights is wanted as keys and values besides."""
+    query = "SELECT 1 FROM wanted WHERE memory = ? AND form = 'activation'"
+    there = connection.execute(query, (decision.memory,)).fetchone() is not None
+    return there and decision.detail.get("to") == "parametric"
+
+
+def _highest(connection: sqlite3.Connection, num: int) -> str:
+    """The highest form in which a memory is wanted, or is there for some model."""
+    query = (
+        "SELECT max(form) FROM (SELECT form FROM wanted WHERE memory = ?1 UNION SELECT a.form FROM artifacts a "
+        "JOIN artifact_sources s ON s.artifact = a.num WHERE s.memory = ?1)"
+    )
+    return connection.execute(query, (num,)).fetchone()[0] or "text"
+
+
+def _decide(
+    connection: sqlite3.Connection, num: int, op: str, policy: str, now: int, detail: Mapping[str, Any]
+) -> None:
+    """Record in which form a memory is to be; what was decided about that before no longer stands."""
+    for made in decisions.about(connection, num):
+        if made.op in (PROMOTE, DEMOTE) and made.undone_at is None:
+            decisions.release(connection, made.id, now)
+    decisions.decide(connection, num, op, policy, now, detail=detail)
+
+
+def _unwant(connection: sqlite3.Connection, nums: Sequence[int], form: str) -> None:
+    query = "DELETE FROM wanted WHERE form = ? AND memory IN (SELECT value FROM json_each(?))"
+    connection.execute(query, (form, json.dumps(list(nums))))
+
+
+def _holders(connection: sqlite3.Connection, nums: Sequence[int], form: str) -> list[str]:
     """The ids of all artifacts of a form, of whatever model, that were made of one of these memories."""
     query = (
         "SELECT id FROM artifacts WHERE form = ? AND num IN (SELECT artifact FROM artifact_sources "
@@ -103,13 +187,13 @@ def holders(connection: sqlite3.Connection, nums: Sequence[int], form: str) -> l
     return [artifact for (artifact,) in connection.execute(query, (form, json.dumps(list(nums))))]
 
 
-def others_in(connection: sqlite3.Connection, artifacts: Sequence[str], nums: Sequence[int], now: int) -> list[str]:
-    """The ids of the memories of which artifacts were made beside these, as far as they have not ended."""
+def _others_in(connection: sqlite3.Connection, artifacts: Sequence[str], nums: Sequence[int], now: int) -> list[int]:
+    """The memories of which artifacts were made beside these, as far as they have not ended."""
     query = (
-        "SELECT DISTINCT m.id FROM artifacts a JOIN artifact_sources s ON s.artifact = a.num "
+        "SELECT DISTINCT m.num FROM artifacts a JOIN artifact_sources s ON s.artifact = a.num "
         "JOIN memories m ON m.num = s.memory WHERE a.id IN (SELECT value FROM json_each(?1)) "
         "AND m.num NOT IN (SELECT value FROM json_each(?2)) AND m.hidden = 0 "
-        "AND (m.expires_at IS NULL OR m.expires_at > ?3) ORDER BY m.seq, m.num DESC"
+        "AND (m.expires_at IS NULL OR m.expires_at > ?3)"
     )
     return [one for (one,) in connection.execute(query, (json.dumps(list(artifacts)), json.dumps(list(nums)), now))]
 
