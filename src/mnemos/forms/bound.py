@@ -124,6 +124,7 @@ class Bound:
         self._memory = memory
         self._given = costs
         self._measured: Measured | None = None
+        self._counts: dict[int, int] = {}
         self.model = model
         self.tokenizer = tokenizer
         self.storage = read_storage(storage)
@@ -153,33 +154,42 @@ class Bound:
     @property
     def fingerprint(self) -> Fingerprint:
         """What the model is at this moment, without the adapters that may be on it: what forms are kept under."""
-        return replace(fingerprint_of(self.model, self.tokenizer), adapter=NONE)
+        return self.look()[0]
+
+    def look(self) -> tuple[Fingerprint, bool]:
+        """That, and whether nothing is on the model; an adapter that somebody has merged into it is part of it."""
+        found = fingerprint_of(self.model, self.tokenizer)
+        return replace(found, adapter=NONE), found.adapter == NONE
 
     def is_for(self, model: object, tokenizer: object) -> bool:
         """Whether these are the model and the tokenizer that are bound."""
         return self.model is model and self.tokenizer is tokenizer
 
-    @property
-    def is_bare(self) -> bool:
-        """Whether nothing is on the model; an adapter that somebody has merged into it is part of it."""
-        return fingerprint_of(self.model, self.tokenizer).adapter == NONE
-
-    def costs(self, artifacts: Artifacts) -> Measured:
+    def costs(self, artifacts: Artifacts, own: str) -> Measured:
         """What the model takes: as it was given, or tried once for what the model is now, and seen in its artifacts.
 
-        Where it is tried, the caller has the model alone.
+        Where it is tried, the caller has the model alone, and nothing is on it.
+
+        Args:
+            artifacts: of the store.
+            own: the digest of `fingerprint`.
         """
         if self._given is not None:
-            return replace(self._given, model=self.fingerprint.digest)
-        own = self.fingerprint
-        if self._measured is None or self._measured.model != own.digest:
-            self._measured = measure(self.model, own, self.storage)
-        return self._measured.seen(artifacts.find(fingerprint=own.digest))
+            return replace(self._given, model=own)
+        if self._measured is None or self._measured.model != own:
+            self._measured = measure(self.model, self.fingerprint, self.storage)
+        return self._measured.seen(artifacts.find(fingerprint=own))
 
     def tokens(self, memory: Memory) -> int:
         """How many tokens the model reads of a memory; 0 where it says nothing."""
         words = render(memory)
-        return len(self.tokenizer(words, add_special_tokens=False)["input_ids"]) if words else 0
+        if not words:
+            return 0
+        # under the hash of the words: what has been deleted is not held
+        known = hash(words)
+        if known not in self._counts:
+            self._counts[known] = len(self.tokenizer(words, add_special_tokens=False)["input_ids"])
+        return self._counts[known]
 
 
 def _read_course(course: object) -> Settings:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mnemos.forms.bound import Bound
 
 IN_USE = "forms wait: the model is in use"
+NOT_BARE = "forms wait: an adapter is on the model; take it off first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,14 @@ class Desk:
         with bound.lock.taken_if_free() as is_free:
             if not is_free:
                 return replace(done, notes=(IN_USE,))
-            view = self._view(bound.fingerprint.digest)
-            carried = Scheduler(view, bound, lambda: time.monotonic() >= end).run(self._moving())
-            if bound.is_bare:
-                self._keep(bound.costs(self.artifacts))
+            fingerprint, is_bare = bound.look()
+            if not is_bare:
+                return replace(done, notes=(NOT_BARE,))
+            own = fingerprint.digest
+            costs = bound.costs(self.artifacts, own)
+            scheduler = Scheduler(self._view(own), bound, costs, lambda: time.monotonic() >= end)
+            carried = scheduler.run(self._moving())
+            self._keep(bound.costs(self.artifacts, own))
         return replace(
             done,
             promoted=carried.promoted,
@@ -110,10 +115,10 @@ class Desk:
             last = next(reversed(known.values()), None)
             return Measured() if last is None else Measured.from_json(last)
         with bound.lock.taken_if_free() as is_free:
-            if is_free and bound.is_bare:
-                return bound.costs(self.artifacts)
-        own = bound.fingerprint.digest
-        return Measured.from_json({**known.get(own, {}), "model": own})
+            fingerprint, is_bare = bound.look()
+            if is_free and is_bare:
+                return bound.costs(self.artifacts, fingerprint.digest)
+        return Measured.from_json({**known.get(fingerprint.digest, {}), "model": fingerprint.digest})
 
     def _keep(self, costs: Measured) -> None:
         """Remember what the model takes, for plans that are made without it."""

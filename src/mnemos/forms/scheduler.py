@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from mnemos.errors import MnemosError
 from mnemos.forms.bound import Bound
+from mnemos.forms.measured import Measured
 from mnemos.forms.planning import Plan, plan
 from mnemos.forms.standing import View
 from mnemos.parametric.course import Settings
@@ -43,25 +44,22 @@ class Carried:
 
 
 class Scheduler:
-    """Makes forms for one model. Whoever calls it holds `bound.lock`."""
+    """Makes forms for one model, on which nothing is. Whoever calls it holds `bound.lock`."""
 
-    def __init__(self, view: View, bound: Bound, stopped: Callable[[], bool]) -> None:
+    def __init__(self, view: View, bound: Bound, costs: Measured, stopped: Callable[[], bool]) -> None:
         self._view = view
         self._bound = bound
+        self._costs = costs
         self._stopped = stopped
         self._artifacts = view.artifacts
         self._carried = Carried()
 
     def run(self, namespaces: Sequence[int]) -> Carried:
         """Do what is planned in these namespaces, by their numbers, or as much as fits before `stopped`."""
-        if not self._bound.is_bare:
-            self._carried.notes.append("forms wait: an adapter is on the model; take it off first")
-            return self._carried
-        costs = self._bound.costs(self._artifacts)
         for namespace in namespaces:
             quota = self._bound.quota
             room = math.inf if quota is None else quota - self._artifacts.bytes("activation")
-            planned = plan(self._view, namespace, self._bound.policy, costs, room)
+            planned = plan(self._view, namespace, self._bound.policy, self._costs, room)
             for step in (self._cool, self._block, self._teach):
                 if self._stopped():
                     return self._carried
