@@ -11,8 +11,8 @@ import pytest
 from clock import Clock
 from cubetools import OTHER, digest_of, files_of, keep, lines_of
 
-from mnemos import InvalidInput, Memory, Mnemos, NotFound
-from mnemos.cube import Conflict, MemCube, importing
+from mnemos import InvalidInput, Memory, Mnemos, NotFound, StoreError, StoreFull
+from mnemos.cube import Conflict, MemCube, arriving, importing
 from mnemos.embed.static import StaticEmbedder
 from mnemos.store import artifact_files
 
@@ -260,13 +260,13 @@ def test_killed_at_each_step(moment: str, cube: Path, other: Mnemos, turns: list
     if not child:
         with Mnemos(path) as store:
             if moment == "copied":
-                importing.Restorer.take = die  # type: ignore[method-assign]
+                arriving.Restorer.take = die  # type: ignore[method-assign]
             elif moment == "published":
                 artifact_files.sync = die  # type: ignore[assignment]
             elif moment == "row":
-                importing.record_uses = importing.insert = die  # type: ignore[assignment]
+                arriving.insert = die  # type: ignore[assignment]
             else:
-                importing._wanted = die  # type: ignore[assignment]
+                arriving._wanted = die  # type: ignore[assignment]
             store.import_cube(cube)
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -281,25 +281,39 @@ def test_killed_at_each_step(moment: str, cube: Path, other: Mnemos, turns: list
     in_step(other)
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [RuntimeError("of another layer"), KeyboardInterrupt()])
 def test_what_fails_in_the_middle_leaves_nothing(
     error: BaseException, cube: Path, other: Mnemos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish, count = artifact_files.publish, []
+    insert, count = arriving.insert, []
 
     def fails(*given: object) -> None:
         count.append(1)
         if len(count) == 3:
+            assert len(names(other)) >= 3, "some files have their names"
             raise error
-        publish(*given)  # type: ignore[arg-type]
+        insert(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(artifact_files, "publish", fails)
+    monkeypatch.setattr(arriving, "insert", fails)
     with pytest.raises(type(error)):
         other.import_cube(cube)
     assert other.list(user_id="ana") == []
     assert other.artifacts.find() == []
     assert names(other) == set()
     in_step(other)
+
+
+def test_a_full_disk_is_named(cube: Path, other: Mnemos, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(importing.os, name, full)
+            with pytest.raises(StoreFull, match="no room for this file"):
+                other.import_cube(cube)
+        assert other.list(user_id="ana") == []
+        in_step(other)
 
 
 def test_a_store_in_memory_takes_one_too(cube: Path, turns: list[Memory]) -> None:
@@ -317,6 +331,35 @@ def test_what_is_imported_is_trusted_no_further_than_who_imports_it(cube: Path, 
     with writing_as("mail", "stranger", trust=trust):
         other.import_cube(cube)
     assert {one.trust for one in other.list(user_id="ana")} == {trust}
+
+
+def test_a_file_that_was_kept_again_goes_along_once(memory: Mnemos, other: Mnemos, tmp_path: Path) -> None:
+    (one,) = memory.add("Rita is vegan.", user_id="ana")
+    keep(memory, [one])
+    memory.update(one.id, invalid_at="2026-03-04T00:00:00Z")
+    fresh = keep(memory, [one.id])
+    assert [made.state for made in memory.artifacts.find()] == ["fresh", "stale"]
+    memory.export_cube(tmp_path / "a.cube")
+    assert other.import_cube(tmp_path / "a.cube").artifacts == (fresh.id,)
+    assert [made.state for made in other.artifacts.find()] == ["fresh"]
+
+
+def test_what_went_while_the_cube_was_read_is_told(other: Mnemos, cube: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other.import_cube(cube)
+    gone = other.artifacts.find()[0]
+    present = importing._present
+
+    def found(*given: object) -> dict[str, int]:
+        known = present(*given)  # type: ignore[arg-type]
+        other.artifacts.drop([gone.id])
+        return known
+
+    monkeypatch.setattr(importing, "_present", found)
+    with pytest.raises(StoreError, match="import it again"):
+        other.import_cube(cube)
+    monkeypatch.undo()
+    assert other.import_cube(cube).artifacts == (gone.id,)
+    in_step(other)
 
 
 def test_the_lines_are_those_of_an_export(memory: Mnemos, cube: Path, tmp_path: Path) -> None:

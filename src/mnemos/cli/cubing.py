@@ -153,12 +153,9 @@ def _written(path: str, size: int, manifest: Manifest) -> dict[str, Any]:
 
 def _contents(manifest: Manifest) -> str:
     count = sum(model.artifacts for model in manifest.models)
-    return f"{manifest.memories:,} memories and {count:,} artifacts for {_models(manifest)}"
-
-
-def _models(manifest: Manifest) -> str:
-    count = len({model.fingerprint for model in manifest.models})
-    return f"{count:,} model" if count == 1 else f"{count:,} models"
+    models = len({model.fingerprint for model in manifest.models})
+    of = f", {count:,} artifacts for {models:,} {'model' if models == 1 else 'models'}" if count else ""
+    return f"{manifest.memories:,} memories{of}"
 
 
 def _show_left(left: Mapping[str, str], how: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -62,7 +62,7 @@ def export_to(db: Database, path: Path, chosen: Chosen, now: int) -> Written:
     marks = {memory_id: mark_of(memory) for memory_id, memory in content.memories.items()}
     headers: dict[str, Header | None] = {}
     pieces = []
-    for one in made:
+    for one in _once(made):
         why = _why_not(one, marks) or _unfit(db.folder, one, headers)
         if why is None:
             pieces.append(Piece(one, tuple(marks[source] for source in one.sources)))
@@ -151,6 +151,16 @@ def _read(stream: IO[bytes]) -> Iterator[bytes]:
     with stream:
         while piece := stream.read(PIECE):
             yield piece
+
+
+def _once(made: Iterable[Artifact]) -> list[Artifact]:
+    """Artifacts, each once: a file may be kept twice of the same memories, before and after it went out of date."""
+    found: dict[tuple[object, ...], Artifact] = {}
+    for one in made:
+        key = (one.form, one.recipe, one.fingerprint, one.hash, one.sources)
+        if key not in found or one.state == "fresh":
+            found[key] = one
+    return list(found.values())
 
 
 def _why_not(one: Artifact, there: Collection[str]) -> str | None:

@@ -9,8 +9,9 @@ from typing import Any
 from mnemos.aio import in_thread
 from mnemos.arguments import read_flag
 from mnemos.cube import Imported, MemCube, Written
+from mnemos.cube.arriving import Room
 from mnemos.cube.exporting import Chosen, export_to
-from mnemos.cube.importing import Room, import_from
+from mnemos.cube.importing import import_from
 from mnemos.errors import InvalidInput
 from mnemos.keeping import Keeper
 from mnemos.namespaces import read_scope
