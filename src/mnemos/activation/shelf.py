@@ -161,10 +161,11 @@ class Shelf:
     def _make_room(self, size: int) -> None:
         if self.quota is None:
             return
-        over = self.artifacts.bytes("activation") + size - self.quota
+        blocks = [one for one in self.artifacts.find(form="activation") if one.recipe.startswith("kv-")]
+        over = sum({one.hash: one.bytes for one in blocks}.values()) + size - self.quota
         if over <= 0:
             return
-        going = least_valuable(self.artifacts.find(form="activation"), over, self.held) if size <= self.quota else None
+        going = least_valuable(blocks, over, self.held) if size <= self.quota else None
         if going is None:
             raise TooLarge
         self.artifacts.drop([one.id for one in going])
