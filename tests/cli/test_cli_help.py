@@ -26,6 +26,7 @@ ASKED = (
     *("entities", "graph", "alias"),
     *("forget", "budget", "pin", "unpin", "expire", "bench forget", "bench levels"),
     *("bench join", "bench reuse", "bench forms"),
+    *("forms", "promote", "demote"),
     *("cube export", "cube import", "cube show", "cube fuse", "cube compare"),
     *("serve", "mcp", "key create", "key list", "key revoke"),
 )

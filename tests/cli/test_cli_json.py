@@ -57,6 +57,9 @@ LINES: dict[str, tuple[list[str], set[str]]] = {
         {"done", "failed", "expired", "waiting", "purge", "read", "forgotten"}
         | {"promoted", "demoted", "built", "unbuilt", "notes"},
     ),
+    "forms": (["forms", "ID"], {"forms", "moves"}),
+    "promote": (["promote", "ID"], {"forms"}),
+    "demote": (["demote", "ID"], {"forms"}),
     "costs": (["costs"], {"calls", "prompt_tokens", "completion_tokens", "cost", "lines"}),
     "jobs": (["jobs"], {"queued", "dead", "retried"}),
     "entities": (["entities", "--user", "ana"], {"entities"}),
