@@ -158,3 +158,24 @@ def test_a_bound_store_keeps_what_came_and_makes_nothing_anew(
     assert {one.id for one in other.artifacts.find()} == before == {one.id for one in memory.artifacts.find()}
     with MemCube(tmp_path / "a.cube") as cube:
         assert len(cube.headers) == 3
+
+
+def test_a_session_elsewhere_sees_and_says_the_same(town: Town, tmp_path: Path) -> None:
+    people = homes(8)
+    with Mnemos(tmp_path / "a.db") as memory, Mnemos(tmp_path / "b.db") as other:
+        ids = [memory.add(home(*one), kind="fact", user_id="ana")[0].id for one in people]
+        model = town.model()
+        AdapterMemory(memory, model, town.tokenizer).train(ids[:3], **QUICK)
+        KVMemory(memory, model, town.tokenizer).encode(ids[3:6])
+        memory.export_cube(tmp_path / "a.cube", user_id="ana")
+        there = town.model()
+        assert other.import_cube(tmp_path / "a.cube", model=there, tokenizer=town.tokenizer).left == {}
+        said = []
+        for store, reader in ((memory, model), (other, there)):
+            with store.attach(reader, town.tokenizer, user_id="ana") as session:
+                answers = [session.generate(asked_home(name), max_new_tokens=6) for name, _ in people]
+                said.append((answers, session.seen))
+        assert said[0] == said[1]
+        seen = said[0][1]
+        assert set(seen.parametric) == set(ids[:3])
+        assert set(seen.activation) == set(ids[3:6])

@@ -61,6 +61,9 @@ class MemCube:
             marks = {memory_id: mark_of(memory) for memory_id, memory in content.memories.items()}
         except InvalidInput as error:
             raise self._archive.refusal(f"{MEMORIES}: {error.field} {error.problem}") from error
+        for memory_id, line in content.derived.items():
+            if line["hidden"] or not line["text"].strip():
+                raise self._archive.refusal(f"{MEMORIES}: {memory_id} says nothing, or waits to be derived again")
         for piece in self.pieces:
             if any(marks.get(one) != mark for one, mark in zip(piece.artifact.sources, piece.marks, strict=True)):
                 raise self._archive.refusal(f"{ARTIFACTS}: {piece.artifact.id} is of memories that are not in it")
