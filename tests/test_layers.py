@@ -57,7 +57,7 @@ THIRD_PARTY = {
         "bench",
         "compat",
     ),
-    "tokenizers": ("embed",),
+    "tokenizers": ("embed", "bench"),
     "torch": ("activation", "parametric", "forms", "bench"),
     "transformers": ("activation", "parametric", "forms", "bench"),
     "safetensors": ("activation", "parametric", "forms", "bench"),

@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Protocol
 
 from safetensors.torch import load_file, save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from mnemos.bench.forms import school
 from mnemos.bench.forms.recipes import Recipe
 from mnemos.bench.forms.school import SCHOOL, School
 from mnemos.bench.forms.training import Tell, learn
+from mnemos.bench.forms.words import tokenizer
+
+BUNDLED = Path(__file__).with_name("school.safetensors")
+"""The small language model as it was trained once."""
 
 
 class Known(Protocol):
@@ -80,3 +84,19 @@ def _kept(known: Known, make: Callable[[], LlamaForCausalLM]) -> LlamaForCausalL
         save_file(model.state_dict(), made)
         made.replace(kept)
     return model
+
+
+def bundled() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """The model of `schooled` that comes with Mnemos, rounded to 16 bits to be stored, and its tokenizer.
+
+    Nothing is trained: for examples and for tests.
+    """
+    model = LlamaForCausalLM(SCHOOL.config())
+    model.load_state_dict({name: weight.float() for name, weight in load_file(BUNDLED).items()})
+    model.train(False)
+    return model, tokenizer()
+
+
+def bundle(model: LlamaForCausalLM, path: Path = BUNDLED) -> None:
+    """Store a model as the one that `bundled` gives."""
+    save_file({name: weight.half() for name, weight in model.state_dict().items()}, path)
