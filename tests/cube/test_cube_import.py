@@ -324,6 +324,21 @@ def test_a_store_in_memory_takes_one_too(cube: Path, turns: list[Memory]) -> Non
         in_step(store)
 
 
+def test_what_fails_inside_a_transaction_undoes_itself_alone(
+    cube: Path, other: Mnemos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*given: object) -> None:
+        raise RuntimeError("of another layer")
+
+    monkeypatch.setattr(arriving, "insert", fails)
+    with other.transaction():
+        other.add("mine", user_id="ana")
+        with pytest.raises(RuntimeError):
+            other.import_cube(cube)
+    assert [one.text for one in other.list(user_id="ana")] == ["mine"]
+    in_step(other)
+
+
 @pytest.mark.parametrize("trust", [1.0, 0.3])
 def test_what_is_imported_is_trusted_no_further_than_who_imports_it(cube: Path, other: Mnemos, trust: float) -> None:
     from mnemos import writing_as

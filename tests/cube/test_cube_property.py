@@ -111,7 +111,7 @@ class Life:
         self.clock.tick(30)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(STEPS, st.booleans(), st.data())
 def test_out_and_in_and_out_again(steps: list[tuple[object, ...]], by_id: bool, data: st.DataObject) -> None:
     clock = Clock()

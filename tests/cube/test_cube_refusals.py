@@ -144,7 +144,7 @@ def test_what_is_too_large_is_refused(cube: Path, other: Mnemos, monkeypatch: py
             left_alone(other, cube, match=says)
 
 
-@pytest.mark.parametrize("where", range(0, 100, 4))
+@pytest.mark.parametrize("where", range(0, 100, 8))
 def test_one_wrong_byte_anywhere_is_refused(where: int, cube: Path, other: Mnemos) -> None:
     raw = bytearray(cube.read_bytes())
     raw[len(raw) * where // 100] ^= 0x10
@@ -276,7 +276,7 @@ def test_any_other_change_is_taken_whole_or_refused(cube: Path, tmp_path: Path, 
     drawn = random.Random(5)
     whole = files_of(cube)
     odd: list[Any] = [None, -1, 1 << 62, 0.5, "", "x", [], {}, [["a"]], {"text": "x"}, True, "\x00", "\ud800"]
-    for trial in range(60):
+    for trial in range(30):
         shutil.copy(cube, tmp_path / "odd.cube")
         name = drawn.choice([MEMORIES, ARTIFACTS])
 

@@ -179,3 +179,17 @@ def test_a_session_elsewhere_sees_and_says_the_same(town: Town, tmp_path: Path) 
         seen = said[0][1]
         assert set(seen.parametric) == set(ids[:3])
         assert set(seen.activation) == set(ids[3:6])
+
+
+def test_a_store_with_another_model_bound_makes_its_own_whatever_came(
+    memory: Mnemos, other: Mnemos, model: PreTrainedModel, tmp_path: Path
+) -> None:
+    memories = told(memory)
+    KVMemory(memory, model, TOKENIZER).encode(ids_of(memories))
+    memory.export_cube(tmp_path / "a.cube", user_id="ana")
+    stranger = build(FAMILIES["llama"](), seed=1)
+    other.bind(stranger, TOKENIZER)
+    assert len(other.import_cube(tmp_path / "a.cube").artifacts) == 3, "of any model, since none was named"
+    assert other.maintain().built == 3
+    own = other.artifacts.find(fingerprint=fingerprint_of(stranger, TOKENIZER).digest)
+    assert {one.sources for one in own} == {(one,) for one in ids_of(memories)}

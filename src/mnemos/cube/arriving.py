@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -87,33 +88,39 @@ class Arrival:
 
     def run(self, pieces: Sequence[Piece]) -> Imported:
         """Restore the lines, then the artifacts; returns what was done."""
-        made: list[str] = []
-        known = 0
-        with self.room.db.write() as connection:
+        with self.room.db.write() as connection, _undone_whole(connection):
             conflicts = self._conflicts(connection)
             restorer = Restorer(connection, self.room.index, self.room.now)
             before = _wanted(connection)
             self.demoted = _demoted(connection, {one for piece in pieces for one in piece.artifact.sources})
             self._restore(restorer, {one.id for one in conflicts if one.won == "store"})
-            for piece in pieces:
-                found = self._held(connection, piece, restorer.closed)
-                if isinstance(found, str):
-                    self.left.setdefault(piece.artifact.id, found)
-                    continue
-                want(connection, [one.num for one in found], piece.artifact.form, to_micros(piece.artifact.created_at))
-                if piece.artifact.id in self.left:
-                    continue
-                if self._is_known(connection, piece, found):
-                    known += 1
-                else:
-                    made.append(self._keep(connection, piece, found))
+            made, known = self._take(connection, pieces, restorer.closed)
             if self.published:
                 # the names are on disk before the rows are
                 artifact_files.sync(self.room.db.folder)
             wanted = _wanted(connection) - before
-        return Imported(
-            restorer.added, restorer.repeated, tuple(made), known, wanted, dict(self.left), tuple(conflicts)
-        )
+        left = dict(self.left)
+        return Imported(restorer.added, restorer.repeated, tuple(made), known, wanted, left, tuple(conflicts))
+
+    def _take(
+        self, connection: sqlite3.Connection, pieces: Sequence[Piece], elsewhere: Mapping[str, str | None]
+    ) -> tuple[list[str], int]:
+        """Keep the artifacts that are good here; returns the ids of those, and how many there were already."""
+        made: list[str] = []
+        known = 0
+        for piece in pieces:
+            found = self._held(connection, piece, elsewhere)
+            if isinstance(found, str):
+                self.left.setdefault(piece.artifact.id, found)
+                continue
+            want(connection, [one.num for one in found], piece.artifact.form, to_micros(piece.artifact.created_at))
+            if piece.artifact.id in self.left:
+                continue
+            if self._is_known(connection, piece, found):
+                known += 1
+            else:
+                made.append(self._keep(connection, piece, found))
+        return made, known
 
     def _restore(self, restorer: Restorer, older: Collection[str]) -> None:
         for place, line in enumerate(self.content.lines()):
@@ -190,6 +197,20 @@ class Arrival:
                 os.replace(self.folder / hash, self.room.db.folder / hash)
         elif connection.execute("SELECT 1 FROM artifacts WHERE hash = ?", (hash,)).fetchone() is None:
             raise StoreError(f"{self.room.db.path}: an artifact went while the cube was read; import it again")
+
+
+@contextmanager
+def _undone_whole(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is written inside is undone when it raises, also where the transaction is a longer one of the caller's."""
+    connection.execute("SAVEPOINT arrival")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK TO arrival")
+            connection.execute("RELEASE arrival")
+        raise
+    connection.execute("RELEASE arrival")
 
 
 def _history(connection: sqlite3.Connection, memory_id: str) -> list[Line]:
