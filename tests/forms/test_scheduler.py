@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 
+from clock import Clock  # noqa: E402
 from models_built import REFUSED, build  # noqa: E402
 from stores_built import tokenizer_of  # noqa: E402
 from town import Town, asked_home, home, homes  # noqa: E402
@@ -317,6 +318,38 @@ def test_what_is_demoted_while_it_is_taught_is_in_no_adapter(bound: Mnemos, town
     bound.bind(town.model(), town.tokenizer, policy=ByHand(), costs=COSTS, course=COURSE)
     bound.maintain()
     assert adapter(bound).sources == tuple(ids[1:])
+
+
+def test_what_another_process_is_making_is_left_to_it(memory: Mnemos, clock: Clock, town: Town) -> None:
+    memory.bind(town.model(), town.tokenizer, policy=ByHand(), costs=COSTS, course=COURSE)
+    ids = tell(memory, PEOPLE[:2])
+    memory.promote(ids)
+    memory.promote(ids, to="parametric")
+    with memory.artifacts.building(ids[:1], "activation"), memory.artifacts.building(ids[:1], "parametric"):
+        assert [one.memories for one in memory.plan_forms()] == [(ids[1],)]
+        assert memory.maintain().built == 1
+        clock.tick(3_601)
+        assert len(memory.plan_forms()) == 2, "it has taken too long, and may have died"
+    assert memory.maintain().built == 3
+
+
+def test_a_block_of_what_was_demoted_meanwhile_goes(bound: Mnemos, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = tell(bound, PEOPLE[:2])
+    bound.promote(ids)
+    assert bound._bound is not None
+    encode = bound._bound.kv.encode
+
+    def demoted_meanwhile(*args: Any) -> Any:
+        found = encode(*args)
+        bound.demote(ids[:1])
+        bound.artifacts.want(ids[1:], "activation")
+        encode(ids[:1])
+        return found
+
+    monkeypatch.setattr(bound._bound.kv, "encode", demoted_meanwhile)
+    done = bound.maintain()
+    assert (done.built, done.unbuilt) == (1, 1)
+    assert [one.sources for one in bound.artifacts.find()] == [(ids[1],)]
 
 
 def test_time_that_is_up_leaves_the_rest_for_the_next_time(bound: Mnemos) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mnemos.embed.static import StaticEmbedder
 from mnemos.forms.measured import Measured
-from mnemos.forms.planning import plan
+from mnemos.forms.planning import plan, room_left
 from mnemos.forms.policy import ByCost, Policy
 from mnemos.forms.standing import View
 from mnemos.maintenance import Maintained
@@ -43,8 +42,7 @@ class Desk:
         """What there is to do in these namespaces, by their numbers; None: in all. Writes nothing."""
         costs = self._costs()
         chosen = policy or (ByCost() if self.bound is None else self.bound.policy)
-        quota = None if self.bound is None else self.bound.quota
-        room = math.inf if quota is None else quota - self.artifacts.bytes("activation")
+        room = room_left(self.artifacts, None if self.bound is None else self.bound.quota)
         found = []
         for namespace in self._moving() if namespaces is None else namespaces:
             planned = plan(self._view(costs.model), namespace, chosen, costs, room)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from mnemos.forms.measured import Measured
 from mnemos.forms.policy import Policy
-from mnemos.forms.standing import Standing, View
+from mnemos.forms.standing import BLOCK, Standing, View
 from mnemos.records import FormName, Move
 from mnemos.store.artifact_rows import Artifact
+from mnemos.store.artifacts import Artifacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,27 @@ class Plan:
         return {memory for one in found for memory in one.memories}
 
 
+def room_left(artifacts: Artifacts, quota: int | None) -> float:
+    """Bytes that further blocks may take."""
+    if quota is None:
+        return math.inf
+    blocks = (one for one in artifacts.find(form="activation") if one.recipe.startswith(BLOCK))
+    return quota - sum({one.hash: one.bytes for one in blocks}.values())
+
+
 def plan(view: View, namespace: int, policy: Policy, costs: Measured, room: float = math.inf) -> Plan:
-    """What is to be done in a namespace, by its number; writes nothing."""
+    """What is to be done in a namespace, by its number; writes nothing.
+
+    What somebody is making just now is left to them, for the hour for which that is believed.
+    """
     standings = view.standings(namespace)
     if not standings:
         return Plan((), (), (), None)
     made = view.artifacts.find(namespace=standings[0].memory.namespace)
     adapter = view.adapter(made)
     moves = policy.plan(standings, costs, room)
+    if any("parametric" in one.building for one in standings):
+        moves = [one for one in moves if "parametric" not in (one.source, one.target)]
     begun = Plan(tuple(moves), (), tuple(standings), adapter)
     owed = [*_blocks(begun, costs, made), *_weights(begun, made)]
     return Plan(begun.moves, tuple(owed), begun.standings, adapter)
@@ -73,7 +87,7 @@ def _blocks(begun: Plan, costs: Measured, made: Sequence[Artifact]) -> Iterator[
     leaving = begun.moved(source="activation")
     had = {one.sources[0] for one in made if one.form == "activation" and len(one.sources) == 1}
     for one in begun.standings if costs.blocks else ():
-        is_owed = "activation" in one.wanted and "activation" not in one.has and one.tokens
+        is_owed = "activation" in one.wanted - one.has - one.building and one.tokens
         if is_owed and one.memory.id not in leaving:
             there = one.memory.id in had
             why = "its block is out of date, or of another model" if there else "it has no block"
@@ -90,7 +104,7 @@ def _weights(begun: Plan, made: Sequence[Artifact]) -> Iterator[Move]:
     held = set(begun.adapter.sources) if begun.adapter is not None else set()
     missing = [one for one in wanted if one.memory.id not in held]
     extra = held - {one.memory.id for one in wanted} - begun.moved(source="parametric") - coming
-    if not wanted or not (missing or extra):
+    if not wanted or not (missing or extra) or any("parametric" in one.building for one in wanted):
         return
     there = any(one.form == "parametric" for one in made)
     if begun.adapter is None:

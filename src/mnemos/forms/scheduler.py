@@ -7,7 +7,6 @@ step, and the next run goes on from there.
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from mnemos.errors import MnemosError
 from mnemos.forms.bound import Bound
 from mnemos.forms.measured import Measured
-from mnemos.forms.planning import Plan, plan
+from mnemos.forms.planning import Plan, plan, room_left
 from mnemos.forms.standing import View
 from mnemos.parametric.course import Settings
 from mnemos.records import Move
@@ -57,8 +56,7 @@ class Scheduler:
     def run(self, namespaces: Sequence[int]) -> Carried:
         """Do what is planned in these namespaces, by their numbers, or as much as fits before `stopped`."""
         for namespace in namespaces:
-            quota = self._bound.quota
-            room = math.inf if quota is None else quota - self._artifacts.bytes("activation")
+            room = room_left(self._artifacts, self._bound.quota)
             planned = plan(self._view, namespace, self._bound.policy, self._costs, room)
             for step in (self._cool, self._block, self._teach):
                 if self._stopped():
@@ -86,8 +84,7 @@ class Scheduler:
             wanted = [] if self._bound.quota is None else self._wanted_beside(ids)
             with self._wanting(ids, "activation"):
                 encoded = self._bound.kv.encode([*wanted, *ids])
-                there = {*encoded.made, *encoded.fresh}
-                self._keep_wanted([one for one in ids if one in there])
+                there = self._still_wanted([one for one in ids if one in {*encoded.made, *encoded.fresh}])
             for move in moves:
                 self._note_block(planned, move, there, encoded.left)
 
@@ -110,11 +107,12 @@ class Scheduler:
             self._note_up(move, done)
             self._carried.promoted += len(done)
 
-    def _keep_wanted(self, ids: Sequence[str]) -> None:
-        """Let go of the blocks of memories that somebody demoted while they were read."""
+    def _still_wanted(self, ids: Sequence[str]) -> set[str]:
+        """Those of some memories that nobody demoted while they were read; the blocks of the others go."""
         wanted = {one.memory for one in self._artifacts.wanted(form="activation", ids=ids)}
-        gone = [one for one in ids if one not in wanted]
-        self._artifacts.drop([one.id for one in self._artifacts.find(form="activation", holding=gone)] if gone else [])
+        if gone := [one for one in ids if one not in wanted]:
+            self._artifacts.drop([one.id for one in self._artifacts.find(form="activation", holding=gone)])
+        return wanted
 
     # ── weights ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -158,10 +156,13 @@ class Scheduler:
     # ── noting ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _note_up(self, move: Move, ids: Sequence[str]) -> None:
-        """Note that the policy has moved memories up; into weights, they leave keys and values."""
+        """Note that the policy has moved memories up; into weights, they leave keys and values.
+
+        What somebody has decided meanwhile stands.
+        """
         now, name = to_micros(self._view.now), self._bound.policy.name
         with self._view.db.write() as connection:
-            nums = _found(connection, ids, now)
+            nums = [num for num in _found(connection, ids, now) if not forming.is_asked(connection, num)]
             if move.target == "parametric":
                 forming.leave_blocks(connection, nums)
             form: ArtifactForm = "parametric" if move.target == "parametric" else "activation"
@@ -176,7 +177,8 @@ class Scheduler:
         to: Lower = "activation" if move.target == "activation" else "text"
         note = forming.lower_to if adapters or move.source != "parametric" else forming.left_weights
         with self._view.db.write() as connection:
-            note(connection, _found(connection, move.memories, now), to, name, now, move.figures)
+            nums = [num for num in _found(connection, move.memories, now) if not forming.is_asked(connection, num)]
+            note(connection, nums, to, name, now, move.figures)
 
     @contextmanager
     def _wanting(self, ids: Sequence[str], form: ArtifactForm) -> Iterator[None]:

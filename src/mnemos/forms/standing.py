@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from mnemos.forms.listing import state_of
 from mnemos.records import FormName, Memory
 from mnemos.store import forming
-from mnemos.store.artifact_rows import Artifact
+from mnemos.store.artifact_rows import Artifact, Wanted
 from mnemos.store.artifacts import Artifacts
 from mnemos.store.database import Database
 from mnemos.store.decisions import USER
@@ -20,6 +20,8 @@ from mnemos.times import to_micros
 HALF_LIFE = timedelta(days=7)
 """Without a use after which half as many are expected."""
 DAY = timedelta(days=1)
+BLOCK = "kv-"
+"""How recipes of blocks begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Standing:
     """The forms in which it is there for the model, and fresh."""
     wanted: frozenset[FormName] = frozenset()
     """The forms in which it is wanted."""
+    building: frozenset[FormName] = frozenset()
+    """Those in which somebody is making it just now."""
 
     @property
     def uses_per_day(self) -> float:
@@ -82,7 +86,8 @@ class View:
             return False
         if artifact.form == "parametric":
             return True
-        return len(artifact.sources) == 1 and self.recipe in (None, artifact.recipe)
+        is_block = artifact.recipe.startswith(BLOCK) and len(artifact.sources) == 1
+        return is_block and self.recipe in (None, artifact.recipe)
 
     def standings(self, namespace: int) -> list[Standing]:
         """How the memories of a namespace stand that were used, are wanted in another form, or are there in one."""
@@ -99,9 +104,9 @@ class View:
             for source in artifact.sources:
                 if source in holding:
                     holding[source].append(artifact)
-        wishes: dict[str, set[FormName]] = {one: set() for one in holding}
+        wishes: dict[str, list[Wanted]] = {one: [] for one in holding}
         for wish in self.artifacts.wanted(ids=list(holding)):
-            wishes[wish.memory].add(wish.form)
+            wishes[wish.memory].append(wish)
         movers = [(memories[one.num], one) for one in found if one.num in memories]
         return [self._standing(one, mover, holding[one.id], wishes[one.id], adapter) for one, mover in movers]
 
@@ -110,12 +115,13 @@ class View:
         return next((one for one in made if one.form == "parametric" and self.usable(one)), None)
 
     def _standing(
-        self, memory: Memory, mover: Mover, made: Sequence[Artifact], wanted: set[FormName], adapter: Artifact | None
+        self, memory: Memory, mover: Mover, made: Sequence[Artifact], wishes: Sequence[Wanted], adapter: Artifact | None
     ) -> Standing:
         new = (self.pending or {}).get(memory.id, 0)
         used = [one.used_at for one in made if one.used_at is not None and one.uses]
         last = max([*used, *([self.now] if new else []), memory.last_used_at or memory.created_at or self.now])
         has = {one.form for one in made if self.usable(one) and (one.form == "activation" or one is adapter)}
+        wanted: set[FormName] = {one.form for one in wishes}
         form: FormName = next((one for one in ("parametric", "activation") if one in wanted | has), "text")
         by_policy = mover.decided_by not in (None, USER)
         return Standing(
@@ -130,6 +136,7 @@ class View:
             asked=mover.decided_by == USER or (bool(wanted) and not by_policy),
             has=frozenset({"text", *has}),
             wanted=frozenset(wanted),
+            building=frozenset(one.form for one in wishes if one.building),
         )
 
     def _days(self, since: datetime | None) -> float:

@@ -138,6 +138,15 @@ def leave_blocks(connection: sqlite3.Connection, nums: Sequence[int]) -> None:
     rows.delete(connection, _holders(connection, nums, "activation"))
 
 
+def is_asked(connection: sqlite3.Connection, num: int) -> bool:
+    """Whether a person decided last in which form a memory is to be."""
+    query = (
+        "SELECT policy FROM decisions WHERE memory = ? AND op IN (?, ?) AND undone_at IS NULL ORDER BY num DESC LIMIT 1"
+    )
+    row = connection.execute(query, (num, PROMOTE, DEMOTE)).fetchone()
+    return row is not None and row[0] == USER
+
+
 def take_back(connection: sqlite3.Connection, decision: Decision, now: int) -> None:
     """Reverse a decision about the form of a memory; from then on it counts as asked for by a person."""
     form = decision.detail.get("to" if decision.op == PROMOTE else "from")
