@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clock import Clock
 from cubetools import OTHER, digest_of, files_of, keep, lines_of
 
 from mnemos import InvalidInput, Memory, Mnemos, NotFound, StoreError, StoreFull
-from mnemos.cube import Conflict, MemCube, arriving, importing
+from mnemos.cube import Conflict, MemCube, arriving, exporting, importing
+from mnemos.cube.content import in_order
 from mnemos.embed.static import StaticEmbedder
 from mnemos.store import artifact_files
 
@@ -238,6 +241,38 @@ def test_files_that_are_lost_or_of_another_kind_stay_behind(
     }
     with MemCube(tmp_path / "a.cube") as cube:
         assert [piece.artifact.sources for piece in cube.pieces] == [(turns[2].id,), (turns[0].id, turns[1].id)]
+
+
+def test_what_goes_or_changes_while_a_cube_is_written_is_told(
+    memory: Mnemos, turns: list[Memory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (gone,) = memory.artifacts.find(form="parametric")
+    read = exporting._Folder.tensors
+
+    def missing(own: Any, hash: str) -> Iterator[bytes] | None:
+        return None if hash == gone.hash else read(own, hash)
+
+    monkeypatch.setattr(exporting._Folder, "tensors", missing)
+    done = memory.export_cube(tmp_path / "a.cube", user_id="ana")
+    assert done.left == {gone.id: "it went while the cube was written"}
+    with MemCube(tmp_path / "a.cube") as cube:
+        assert len(cube.pieces) == 3
+    monkeypatch.setattr(exporting._Folder, "tensors", lambda own, hash: iter([b"something else"]))
+    with pytest.raises(StoreError, match="changed meanwhile"):
+        memory.export_cube(tmp_path / "b.cube", user_id="ana")
+    assert not (tmp_path / "b.cube").exists()
+
+
+def test_sources_stand_before_what_was_derived_of_them() -> None:
+    def line(memory_id: str, *sources: str) -> dict[str, Any]:
+        return {"id": memory_id, "sources": list(sources)}
+
+    given = {
+        one["id"]: one for one in (line("d", "c", "b"), line("c", "b"), line("b", "a"), line("x", "y"), line("y", "x"))
+    }
+    assert [one["id"] for one in in_order(given)] == ["b", "c", "d", "x", "y"]
+    kept = {one["id"]: one for one in in_order(given)[:3]}
+    assert in_order(kept) == list(kept.values()), "what is in order stays in it"
 
 
 MOMENTS = ("copied", "published", "row", "restored")
