@@ -25,3 +25,13 @@ def town() -> Any:
     from town import Town
 
     return Town()
+
+
+@pytest.fixture(scope="session")
+def reader() -> Any:
+    """Notes of who lives where, and a model that looks them up in what it reads."""
+    pytest.importorskip("torch")
+    pytest.importorskip("peft")
+    from reader import Reader
+
+    return Reader()
