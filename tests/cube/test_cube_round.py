@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +85,31 @@ def test_what_was_exported_comes_back_as_the_same_bytes(
         assert (again.known, again.wanted, again.left) == (len(done.artifacts), 0, {})
         other.export_cube(tmp_path / "c.cube", **asked)
         assert (tmp_path / "c.cube").read_bytes() == (tmp_path / "a.cube").read_bytes()
+
+
+WITHOUT = """
+import sys
+for name in ("torch", "transformers", "safetensors", "peft"):
+    sys.modules[name] = None
+from mnemos import Mnemos
+from mnemos.cube import MemCube, compare, fuse
+with Mnemos(":memory:") as store:
+    print(len(store.import_cube("ana.cube").artifacts))
+    store.export_cube("again.cube", user_id="ana")
+fuse("ana.cube", "again.cube", "fused.cube")
+with MemCube("fused.cube") as cube:
+    print(len(cube.pieces), compare("ana.cube", "fused.cube"))
+"""
+
+
+def test_none_of_it_needs_torch(cube: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT], cwd=cube.parent, capture_output=True, encoding="utf-8", check=True
+    )
+    assert done.stdout == "4\n4 nothing differs\n"
+
+
+def test_async_twins(memory: Mnemos, other: Mnemos, turns: list[Memory], tmp_path: Path) -> None:
+    written = asyncio.run(memory.aexport_cube(tmp_path / "a.cube", ids=[turns[0].id]))
+    done = asyncio.run(other.aimport_cube(tmp_path / "a.cube"))
+    assert (written.manifest.memories, len(done.artifacts)) == (1, 1)
