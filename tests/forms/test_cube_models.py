@@ -193,3 +193,23 @@ def test_a_store_with_another_model_bound_makes_its_own_whatever_came(
     assert other.maintain().built == 3
     own = other.artifacts.find(fingerprint=fingerprint_of(stranger, TOKENIZER).digest)
     assert {one.sources for one in own} == {(one,) for one in ids_of(memories)}
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        ("/home/ana/models/tiny", "tiny"),
+        ("~/models/tiny/", "tiny"),
+        ("..\\models\\tiny", "tiny"),
+        ("C:\\models\\tiny", "tiny"),
+        ("who/tiny-1", "who/tiny-1"),
+        ("", "llama"),
+    ],
+)
+def test_where_a_model_lies_does_not_go_along(memory: Mnemos, tmp_path: Path, where: str, name: str) -> None:
+    own = build(FAMILIES["llama"]())
+    own.config._name_or_path = where
+    KVMemory(memory, own, TOKENIZER).encode([told(memory, TEXTS[0])[0].id])
+    written = memory.export_cube(tmp_path / "a.cube")
+    assert [one.name for one in written.manifest.models] == [name]
+    assert b"models" not in (tmp_path / "a.cube").read_bytes().replace(b'"models"', b"")

@@ -122,9 +122,8 @@ def _kind(said: Any) -> Header:
         raise ValueError("its header cannot be read") from error
     if not isinstance(model, dict) or model.keys() != _OF_MODEL:
         raise ValueError("it does not say which model it is for")
-    name = str(model["name"]).replace("\\", "/")
-    shown = name.rpartition("/")[2] if name.startswith(("/", ".", "~")) or ":" in name else name
-    return Header(form, digest_of(model), (shown or str(model["model"]))[:200])
+    name = str(model["name"]) or str(model["model"])
+    return Header(form, digest_of(model), name[:200])
 
 
 def digest_of(model: Mapping[str, Any]) -> str:
