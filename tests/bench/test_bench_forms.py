@@ -128,11 +128,12 @@ def test_a_run_is_saved_and_read_again(run: report.Run) -> None:
 def test_when_a_form_has_paid_is_told_from_what_it_saves_and_took() -> None:
     text = report.Way(report.TEXT, "text", 1.0, [0.3, 0.1, 0.2], [0.2], 100)
     kept = report.Way(report.KV, "activation", 1.0, [0.1], [0.1], 10, 5, build=1.0)
-    assert report.pays(kept, text) == 10
-    assert report.pays(replace(kept, first=[0.2]), text) == float("inf")
+    assert report.pays(kept, text, 1) == 10
+    assert report.pays(kept, text, 10) == 1
+    assert report.pays(replace(kept, first=[0.2]), text, 1) == float("inf")
     lines = report.running(report.Run({}, 1, [text, kept], {}, [], 0))
-    assert lines[report.TEXT][0] == (1, 0.2)
-    assert lines[report.KV][1] == (10, 2.0)
+    assert lines[report.TEXT][0] == (1, 2.0)
+    assert lines[report.KV][1] == (10, pytest.approx(11.0))
 
 
 def test_the_scheduler_is_held_to_the_best_fixed_form_that_answers_as_well() -> None:

@@ -15,8 +15,8 @@ NOTHING, TEXT, FOUND = "no memory", "text, all of it", "text, what search finds"
 KV, WEIGHTS = "keys and values", "weights"
 SCHEDULER = "the scheduler's choice"
 FIXED = ("all text", "all keys and values", "all weights")
-BAR = 1.1
-"""What the scheduler may cost, as a part of what the best fixed form costs."""
+SESSIONS = (1, 10)
+"""Questions in a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,10 @@ class Way:
     def next_seconds(self) -> float:
         """The median, in seconds."""
         return statistics.median(self.next)
+
+    def session(self, questions: int) -> float:
+        """Seconds of a session of so many questions, until the first token of each answer."""
+        return self.first_seconds + (questions - 1) * self.next_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,9 @@ class Run:
     """SHA-256 of the facts that were told."""
 
 
-def pays(way: Way, beside: Way) -> float:
-    """After how many sessions of one question a form has paid for being made, beside another; infinite: never."""
-    saved = beside.first_seconds - way.first_seconds
+def pays(way: Way, beside: Way, questions: int) -> float:
+    """After how many sessions of so many questions a form has paid for being made, beside another; infinite: never."""
+    saved = beside.session(questions) - way.session(questions)
     return math.ceil(way.build / saved) if saved > 0 else math.inf
 
 
@@ -142,13 +146,14 @@ def forms_table(run: Run) -> Table:
 
 def pays_table(run: Run) -> Table:
     """After how many uses each form has paid."""
-    rows = []
+    others, rows = [one for one in run.ways if one.name in (TEXT, FOUND)], []
     for way in run.ways:
         if way.build:
-            others = (one for one in run.ways if one.name in (TEXT, FOUND))
-            rows.append((way.name, *(_count(pays(way, other)) for other in others)))
-    columns = ("form", *(f"beside {one.name}" for one in run.ways if one.name in (TEXT, FOUND)))
-    return Table("Sessions of one question after which a form has paid for being made", columns, tuple(rows))
+            counts = (_count(pays(way, other, questions)) for other in others for questions in SESSIONS)
+            rows.append((way.name, *counts))
+    columns = ("form", *(f"{other.name}: {questions} asked" for other in others for questions in SESSIONS))
+    note = "Beside text, by questions in a session."
+    return Table("Sessions after which a form has paid for being made", columns, tuple(rows), note)
 
 
 def mixed_table(run: Run) -> Table:
@@ -191,10 +196,10 @@ def chosen_table(run: Run) -> Table:
 
 
 def running(run: Run, most: int = 10_000) -> dict[str, list[tuple[float, float]]]:
-    """By form, sessions so far and the seconds that they took, making included; a point at each power of ten."""
+    """By form, sessions of ten so far and the seconds that they took, making included; a point at each power of ten."""
     counts = [10**power for power in range(len(str(most)))]
     shown = [one for one in run.ways if one.form]
-    return {one.name: [(count, one.build + count * one.first_seconds) for count in counts] for one in shown}
+    return {one.name: [(count, one.build + count * one.session(SESSIONS[-1])) for count in counts] for one in shown}
 
 
 def to_json(run: Run) -> dict[str, Any]:

@@ -45,10 +45,10 @@ class Size:
     facts: int = 200
     by_heart: int = 2000
     """Of the facts that the model was taught, how many are asked for."""
-    rounds: int = 10
+    rounds: int = 5
     """Sessions of each form that are timed."""
     workload: Workload = WORKLOAD
-    wide: int = 4
+    wide: int = 3
     """How many times as wide the model is made, so that reading takes more than what is around it."""
 
 
@@ -77,7 +77,7 @@ def run(
     told = facts(STRANGERS, random.Random(f"new {seed}"), size.facts)
     with one_thread(), tempfile.TemporaryDirectory(prefix="mnemos-bench-") as folder:
         wide = widened(model, size.wide)
-        knows = _by_heart(Path(folder), model, learned(SCHOOL.seed)[: size.by_heart])
+        knows = _by_heart(Path(folder), model, learned(SCHOOL.seed)[: size.by_heart], tell)
         ways = _ways(Path(folder), wide, told, size.rounds, tell)
         mixed = compare(Path(folder), wide, size.workload, seed, tell)
     made = {
@@ -181,12 +181,16 @@ def _answered(reading: _Reading, told: Sequence[Fact]) -> tuple[float, float]:
     return right / len(told), tokens / len(told)
 
 
-def _by_heart(folder: Path, model: LlamaForCausalLM, known: Sequence[Fact]) -> float:
+def _by_heart(folder: Path, model: LlamaForCausalLM, known: Sequence[Fact], tell: Progress) -> float:
     """The share of what the model was taught that it answers without any memory."""
     own = folder / "by-heart"
     own.mkdir()
     with opened(own, model, costs=Measured()) as house:
-        return sum(house.alone(fact.question) == fact.answer for fact in known) / len(known) if known else 0.0
+        right = 0
+        for number, fact in enumerate(known):
+            right += house.alone(fact.question) == fact.answer
+            tell("asking by heart", number + 1, len(known))
+        return right / len(known)
 
 
 def _hash(model: LlamaForCausalLM) -> str:

@@ -69,14 +69,13 @@ class Workload:
 
 WORKLOAD = Workload(
     (
-        ("asked every day", Kind(facts=60, every=1, asks=40)),
-        ("asked rarely", Kind(facts=60, every=10, asks=2)),
-        ("changed often", Kind(facts=20, every=1, asks=5, changes=5)),
-        ("deleted", Kind(facts=20, every=1, asks=5, goes=6)),
+        ("asked every day", Kind(facts=40, every=1, asks=15)),
+        ("asked rarely", Kind(facts=40, every=7, asks=2)),
+        ("changed often", Kind(facts=12, every=1, asks=5, changes=5)),
+        ("deleted", Kind(facts=12, every=1, asks=5, goes=5)),
     ),
-    days=30,
+    days=20,
 )
-
 SHORT = Workload(
     (
         ("asked every day", Kind(facts=8, every=1, asks=3)),
