@@ -81,6 +81,7 @@ def test_every_form_is_measured_and_answers(run: report.Run) -> None:
         *(report.NOTHING, report.TEXT, report.FOUND),
         *(f"{report.KV}, repair={repair:g}" for repair in forms.REPAIRS),
         report.WEIGHTS,
+        report.BOTH,
     ]
     assert ways[report.NOTHING].right <= 0.25
     for name in (report.TEXT, report.FOUND, f"{report.KV}, repair=0.15", report.WEIGHTS):
@@ -89,7 +90,7 @@ def test_every_form_is_measured_and_answers(run: report.Run) -> None:
     assert ways[report.WEIGHTS].tokens == ways[report.NOTHING].tokens
     for way in run.ways:
         assert all(len(times) == 2 and min(times) > 0 for times in (way.first, way.next))
-        assert (way.build > 0) == (way.bytes > 0) == (way.form in ("activation", "parametric"))
+        assert (way.build > 0) == (way.bytes > 0) == (way.form in ("activation", "parametric", "both"))
     assert run.model["known_by_heart"] >= 0.9
 
 

@@ -12,7 +12,7 @@ from mnemos.bench import results
 from mnemos.bench.table import Table, percent
 
 NOTHING, TEXT, FOUND = "no memory", "text, all of it", "text, what search finds"
-KV, WEIGHTS = "keys and values", "weights"
+KV, WEIGHTS, BOTH = "keys and values", "weights", "half keys and values, half weights"
 SCHEDULER = "the scheduler's choice"
 FIXED = ("all text", "all keys and values", "all weights")
 SESSIONS = (1, 10)
@@ -25,7 +25,7 @@ class Way:
 
     name: str
     form: str
-    """`text`, `activation`, `parametric`, or nothing."""
+    """`text`, `activation`, `parametric`, `both` of these, or nothing."""
     right: float
     """The share of the questions that are answered word for word by free generation."""
     first: Sequence[float]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from transformers import LlamaForCausalLM
 
@@ -34,6 +34,14 @@ EVERYTHING = 100_000
 SOME = 100
 """Tokens of what search finds."""
 REPAIRS = (0.0, 0.15)
+
+FORMS: dict[str, tuple[Literal["activation", "parametric"], ...]] = {
+    "text": (),
+    "activation": ("activation",),
+    "parametric": ("parametric",),
+    "both": ("activation", "parametric"),
+}
+"""Stores that are told the same facts, and what these are promoted to, in turn."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -108,15 +116,16 @@ class _Reading:
 def _ways(folder: Path, model: LlamaForCausalLM, told: Sequence[Fact], rounds: int, tell: Progress) -> list[report.Way]:
     with ExitStack() as stack:
         houses = {}
-        for number, form in enumerate(("text", "activation", "parametric")):
+        for number, (form, parts) in enumerate(FORMS.items()):
             own = folder / form
             own.mkdir()
             houses[form] = stack.enter_context(opened(own, model, costs=Measured()))
             houses[form].tell(told, USER)
-            if form != "text":
-                houses[form].memory.promote(list(houses[form].ids.values()), to=form)  # type: ignore[arg-type]
+            ids = list(houses[form].ids.values())
+            for place, to in enumerate(parts):
+                houses[form].memory.promote(ids[place :: len(parts)], to=to)
             houses[form].maintain()
-            tell(f"making: {form}", number + 1, 3)
+            tell(f"making: {form}", number + 1, len(FORMS))
         readings = list(_readings(houses))
         seconds = _timed(readings, told, rounds, tell)
         made = []
@@ -141,6 +150,7 @@ def _readings(houses: dict[str, House]) -> Iterator[_Reading]:
         how = {"budget": EVERYTHING, "repair": repair}
         yield _Reading(way(f"{report.KV}, repair={repair:g}", "activation"), houses["activation"], how)
     yield _Reading(way(report.WEIGHTS, "parametric"), houses["parametric"], {"budget": EVERYTHING})
+    yield _Reading(way(report.BOTH, "both"), houses["both"], {"budget": EVERYTHING})
 
 
 def _timed(
