@@ -249,6 +249,19 @@ def test_reading_counts_as_a_use_in_the_form_that_was_read(tmp_path: Path, reade
         assert (block.uses, adapter.uses) == (3, 3)
 
 
+def test_a_block_that_search_does_not_find_is_of_no_use(memory: Mnemos, reader: Reader) -> None:
+    model = reader.model()
+    ids = noted(memory, PEOPLE)
+    formed(memory, model, reader.tokenizer, ids, [])
+    with memory.attach(model, reader.tokenizer, user_id="ana", budget=12) as session:
+        for _ in range(3):
+            assert told(session, PEOPLE[:1]) == places(PEOPLE[:1])
+            assert set(session.seen.activation) == set(ids)
+    uses = {one.sources[0]: one.uses for one in memory.artifacts.find(form="activation")}
+    assert uses[ids[0]] == 3
+    assert sorted(uses.values()) == [*[0] * 10, 3, 3], "as many as there would be room for as text"
+
+
 def test_a_chat_is_asked_as_a_chat(memory: Mnemos, reader: Reader) -> None:
     model = reader.model()
     tokenizer = Reader().tokenizer

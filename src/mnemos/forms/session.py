@@ -89,6 +89,7 @@ class Session:
             mark = opening_mark(self._prompter.opening)
             self._chooser = Chooser(self._memory, self._scope, own, self._prompter, mark)
             self._stack = stack.pop_all()
+        self._bound.count_session(self._scope.namespace)
         return self
 
     def __exit__(
@@ -182,7 +183,7 @@ class Session:
         if chosen.adapter is None:
             self._bound.weights.switch(None)
         else:
-            self._bound.weights.load(chosen.adapter)
+            self._bound.put_on(chosen.adapter)
 
     def _joined(self, question: str, chosen: Chosen) -> Assembled | None:
         """The blocks as one cache, read without the adapter; the one of the last question where it is the same."""
@@ -192,14 +193,13 @@ class Session:
         artifacts = tuple(sorted(one.artifact.id for one in chosen.blocks))
         if self._cache is not None and self._cache.stands_before and artifacts == self._cached:
             self._cache.rewind()
-            self._memory.artifacts.used(artifacts)
             return self._cache
         self._cache, self._cached = None, ()
         self._bound.weights.switch(None)
         reader = self._reader(chosen.blocks[0].artifact.recipe)
         memories = [one.memory for one in chosen.blocks]
         following = len(self._prompter.prompt(question, chosen.lines, after_blocks=True))
-        self._cache = reader.assemble(memories, repair=self._repair, following=following, encode=False)
+        self._cache = reader.assemble(memories, repair=self._repair, following=following, encode=False, count=False)
         self._cached = artifacts
         return self._cache
 
@@ -232,8 +232,10 @@ class Session:
         return {"input_ids": read, "attention_mask": torch.ones_like(read)}
 
     def _note(self, chosen: Chosen, cache: Assembled | None) -> None:
-        """Remember what is seen, and count a use of what is read as text, as `context` does."""
+        """Remember what is seen, and count its uses: of what is read as text as `context` does, of blocks beside it."""
         self._memory._count_uses([one.id for one in chosen.text])
+        self._bound.count_question(self._scope.namespace)
+        self._memory.artifacts.used(chosen.used)
         tokens = sum(map(len, chosen.lines))
         self._seen = Seen(
             text=tuple(one.id for one in chosen.text),
