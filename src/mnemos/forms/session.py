@@ -13,7 +13,10 @@ have read a little differently, as every LoRA does that is put on behind a share
 adapter would be exact, and wrong for a memory: they would carry traces of everything that the adapter was taught, so
 that deleting one of its memories would have to delete every block of the namespace, and each training would throw all
 blocks away. As it is, a block is made of its own memory and of nothing else, and both forms can be kept, changed and
-deleted apart.
+deleted apart. Nor would it help: of 40 facts in blocks beside 40 in an adapter, the benchmark's small language model
+answers 57% and 12% with blocks as they are here, 7% and 5% with blocks that the adapted model has read. (Without the
+adapter the blocks answer all, without blocks the adapter does: it was taught bare questions, and behind a context this
+model looks things up. Where that matters, keep forms apart by namespace.)
 """
 
 from __future__ import annotations
