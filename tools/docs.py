@@ -22,6 +22,7 @@ from tables import comparison, curve, own_table  # noqa: E402
 from mnemos.bench import (  # noqa: E402
     boundaries,
     forget_report,
+    forms_report,
     join_report,
     levels_report,
     report,
@@ -41,6 +42,7 @@ LEFT_OUT = ("static", "BM25+static", "95% interval")
 PLOT = "docs/search-time.svg"
 FORGET_PLOT = "docs/forget-curve.svg"
 REUSE_PLOT = "docs/reuse-time.svg"
+FORMS_PLOT = "docs/forms-uses.svg"
 FIT_LINE = re.compile(
     r"^(\S+), (fitted on all|on other \w+(?: sets)?) +n= *(\d+) +R@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]"
     r" +NDCG@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]",
@@ -204,6 +206,17 @@ def reuse() -> str:
     return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in reuse_report.tables(run))
 
 
+def in_forms(*names: str) -> str:
+    """Some tables of a run of `mnemos bench forms`, each under its name."""
+    found = forms_report.by_name(forms_report.from_json(raw("forms")))
+    return "\n\n".join(f"{found[name].title}:\n\n{found[name].markdown()}" for name in names)
+
+
+def forms_made_with() -> str:
+    """What the run was made with, its model included."""
+    return f"{forms_report.model_in_words(forms_report.from_json(raw('forms')))}\n\n{made_with('forms')}"
+
+
 def operations() -> str:
     """The short table of the README: what each operation does, beside the simplest thing that could be done."""
     facts, turns = (raw("update")["tables"][number]["rows"] for number in (0, 1))
@@ -293,6 +306,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "join-made-with": lambda: made_with("join"),
     "reuse": reuse,
     "reuse-made-with": lambda: made_with("reuse"),
+    "forms": lambda: in_forms("forms"),
+    "forms-pays": lambda: in_forms("pays"),
+    "forms-mixed": lambda: in_forms("workload", "mixed", "chosen"),
+    "forms-made-with": forms_made_with,
 }
 
 
@@ -331,6 +348,12 @@ def rendered() -> dict[Path, str]:
         reuse_report.times(timed, 1),
         title="Time to the first token, one thread",
         across="tokens before the question",
+        up="seconds",
+    )
+    found[ROOT / FORMS_PLOT] = log_plot(
+        forms_report.running(forms_report.from_json(raw("forms"))),
+        title="Seconds so far, making included",
+        across="sessions of ten questions",
         up="seconds",
     )
     return found
