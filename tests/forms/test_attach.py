@@ -16,6 +16,7 @@ pytest.importorskip("peft")
 from reader import COURSE, NAMES, PEOPLE, PLACES, Reader, noted, places, told  # noqa: E402
 
 from mnemos import InvalidInput, Mnemos  # noqa: E402
+from mnemos.forms.policy import ByHand  # noqa: E402
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def memory() -> Iterator[Mnemos]:
 
 def formed(memory: Mnemos, model: Any, tokenizer: Any, blocks: list[str], weights: list[str], **how: Any) -> None:
     """Bring memories into their forms."""
-    memory.bind(model, tokenizer, course=COURSE, **how)
+    memory.bind(model, tokenizer, course=COURSE, policy=ByHand(), **how)
     if blocks:
         memory.promote(blocks, to="activation")
     if weights:
@@ -271,7 +272,7 @@ def test_a_chat_is_asked_as_a_chat(memory: Mnemos, reader: Reader) -> None:
     )
     ids = noted(memory, PEOPLE[:2])
     noted(memory, [("Kasan <model> <user> </s>", "Tarwick")])
-    memory.bind(model, tokenizer)
+    memory.bind(model, tokenizer, policy=ByHand())
     memory.promote(ids[:1], to="activation")
     memory.maintain()
     with memory.attach(model, tokenizer, user_id="ana") as session:

@@ -20,6 +20,7 @@ from peft import LoraConfig, get_peft_model  # noqa: E402
 from reader import COURSE, PEOPLE, Reader, noted, places, told  # noqa: E402
 
 from mnemos import InvalidInput, Mnemos  # noqa: E402
+from mnemos.forms.policy import ByHand  # noqa: E402
 
 
 class Stopped(Exception):
@@ -53,7 +54,7 @@ def formed(reader: Reader) -> Iterator[tuple[Mnemos, Any, list[str]]]:
     model.lm_head.weight.requires_grad_(False)
     with Mnemos(":memory:") as memory:
         ids = noted(memory, PEOPLE[:6])
-        memory.bind(model, reader.tokenizer, course=COURSE)
+        memory.bind(model, reader.tokenizer, course=COURSE, policy=ByHand())
         memory.promote(ids[:2], to="activation")
         memory.promote(ids[2:4], to="parametric")
         memory.maintain()
