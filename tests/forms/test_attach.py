@@ -16,6 +16,7 @@ pytest.importorskip("peft")
 from reader import COURSE, NAMES, PEOPLE, PLACES, Reader, noted, places, told  # noqa: E402
 
 from mnemos import InvalidInput, Mnemos  # noqa: E402
+from mnemos.activation import KVMemory  # noqa: E402
 from mnemos.forms.policy import ByHand  # noqa: E402
 
 
@@ -168,6 +169,18 @@ def test_blocks_of_whichever_storage_are_read(memory: Mnemos, reader: Reader) ->
     with memory.attach(model, reader.tokenizer, user_id="ana") as session:
         assert told(session, people) == places(people)
         assert set(session.seen.activation) == set(ids)
+
+
+def test_of_several_storages_the_one_is_read_that_most_are_in(memory: Mnemos, reader: Reader) -> None:
+    model, people = reader.model(), PEOPLE[:6]
+    ids = noted(memory, people)
+    for storage, some in (("int8", ids[:4]), ("int4", ids[3:])):
+        KVMemory(memory, model, reader.tokenizer, storage=storage).encode(some)  # type: ignore[arg-type]
+    formed(memory, model, reader.tokenizer, [], ids[:2])
+    with memory.attach(model, reader.tokenizer, user_id="ana") as session:
+        assert told(session, people) == places(people)
+        forms = session.seen.forms
+    assert [forms[one] for one in ids] == ["parametric", "parametric", "text", *["activation"] * 3]
 
 
 def test_a_cache_is_put_together_once_for_the_same_blocks(memory: Mnemos, reader: Reader) -> None:

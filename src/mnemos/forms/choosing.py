@@ -107,13 +107,14 @@ class Chooser:
         found = self.memory.artifacts.find(
             form="activation", fingerprint=self.fingerprint, namespace=self.scope.namespace
         )
-        own = [one for one in found if one.metadata.get("opening") == self.opening and len(one.sources) == 1]
+        alone = [one for one in found if len(one.sources) == 1 and one.sources[0] not in without]
+        own = [one for one in alone if one.metadata.get("opening") == self.opening]
         recipes = Counter(one.recipe for one in own)
         recipe = max(recipes, key=lambda name: (recipes[name], name), default="")
         kept: dict[str, Kept] = {}
         for one in own:
             (source,) = one.sources
-            visible = self._visible(one, now) if one.recipe == recipe and source not in without else ()
+            visible = self._visible(one, now) if one.recipe == recipe else ()
             if visible and source not in kept:
                 kept[source] = Kept(one, visible[0])
         return list(kept.values())
@@ -141,9 +142,11 @@ class Chooser:
 
     def is_still(self, chosen: Chosen) -> bool:
         """Whether all that was chosen is still there, and says what it said."""
-        if chosen.adapter is not None and self.memory.artifacts.get(chosen.adapter.id) is None:
+        adapter = self.adapter() if chosen.adapter is not None else None
+        if chosen.adapter is not None and (adapter is None or adapter.id != chosen.adapter.id):
             return False
-        there = {one.artifact.id for one in self.blocks()} if chosen.blocks else set()
+        held = frozenset(adapter.sources if adapter else ())
+        there = {one.artifact.id for one in self.blocks(held)} if chosen.blocks else set()
         if not there.issuperset(one.artifact.id for one in chosen.blocks):
             return False
         now = self.memory.artifacts.now()
