@@ -25,7 +25,7 @@ LAYERS = (
     ("gate",),
     ("update", "levels", "forget"),
     ("llm",),
-    ("parametric",),
+    ("parametric", "neural"),
     ("operations", "pipeline"),
     ("maintenance",),
     ("keeping",),
@@ -58,13 +58,13 @@ THIRD_PARTY = {
         "compat",
     ),
     "tokenizers": ("embed", "bench"),
-    "torch": ("activation", "parametric", "forms", "bench"),
-    "transformers": ("activation", "parametric", "forms", "bench"),
-    "safetensors": ("activation", "parametric", "forms", "bench"),
+    "torch": ("activation", "parametric", "neural", "forms", "bench"),
+    "transformers": ("activation", "parametric", "neural", "forms", "bench"),
+    "safetensors": ("activation", "parametric", "neural", "forms", "bench"),
     "Stemmer": ("recall", "bench"),
     "threadpoolctl": ("recall",),
     "click": ("cli",),
-    "peft": ("parametric",),
+    "peft": ("parametric", "neural"),
     "rich": ("parametric", "cli", "demo", "bench"),
     "sentence_transformers": ("embed", "bench"),
     "anthropic": ("compat",),
@@ -84,7 +84,7 @@ THIRD_PARTY = {
     "starlette": ("serve",),
     "uvicorn": ("serve", "cli"),
 }
-"""Who may import what. torch is for `activation`, `parametric`, `forms`, and for `bench/forms` that measures them."""
+"""Who may import what. torch is for `activation`, `parametric`, `neural`, `forms`, and for `bench/forms` that measures them."""
 NETWORK = {"socket", "ssl", "urllib", "urllib.error", "urllib.request", "http.client", "ftplib", "smtplib"}
 """Modules that connect; `urllib.parse` and the codes of `http` do not."""
 MAY_CONNECT = {"endpoint.py"}

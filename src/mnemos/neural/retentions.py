@@ -1,0 +1,135 @@
+"""What a memory keeps from one token to the next: one of the four choices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
+
+from mnemos.errors import InvalidInput
+
+Decay = Literal["none", "scalar", "channel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How a memory forgets: a decay, and a link from what is decayed and added to, to the weights that are read."""
+
+    decay: Decay = "none"
+    """`none`; `scalar`: one number a head and token; `channel`: one for each feature of the key besides."""
+    fixed: bool = False
+    """The decays of RetNet, 1 − 2^(−5 − head), whatever the token says."""
+    floor: float = 0.0
+    """Decays stay above it (HGRN2: higher in higher layers)."""
+    calm: float = 16.0
+    """Logs of decays are divided by it (GLA's temperature), so that memories are long at first."""
+
+    def weights(self, raw: Tensor) -> Tensor:
+        """The weights that are read, of what is kept; both [..., inputs, outputs]."""
+        return raw
+
+    @property
+    def linear(self) -> bool:
+        """Whether what is kept and what is read are the same."""
+        return True
+
+    def gate(self, dim: int, heads: int, keys: int) -> nn.Module | None:
+        """The module that gives logs of decays, [..., dim] as [..., heads, 1 or keys]; None: all are 0."""
+        if self.decay == "none":
+            return None
+        if self.fixed:
+            return FixedForget(heads)
+        return Forget(dim, heads, keys if self.decay == "channel" else 1, self.floor, self.calm)
+
+
+@dataclass(frozen=True, slots=True)
+class Lq(Retention):
+    """Weights A / ‖A‖_q^(q−2), A decayed and added to: the Lq retention of Moneta.
+
+    After Behrouz et al. 2025, It's All Connected (Miras). The norm is over one weight matrix; that, and the sign in the
+    exponent, are from third parties' transcriptions and could not be verified in the paper.
+    """
+
+    decay: Decay = "scalar"
+    q: float = 4.0
+
+    def weights(self, raw: Tensor) -> Tensor:
+        total = (raw * raw + 1e-12).pow(self.q / 2).sum((-1, -2), keepdim=True)
+        return raw * total.pow(-(self.q - 2) / self.q)
+
+    @property
+    def linear(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Entropy(Retention):
+    """Weights on a simplex, softmax(α log W − η ∇): the entropy (KL) retention of Memora.
+
+    What is kept is log W up to a constant for each softmax, which is all that matters to the next step, so that a decay
+    and a sum are enough. After Behrouz et al. 2025, It's All Connected (Miras); the axis of the softmax (here: the
+    inputs of each output) and the scale could not be verified in the paper.
+    """
+
+    decay: Decay = "scalar"
+    scale: float = 1.0
+    """What the weights of an output add up to."""
+
+    def weights(self, raw: Tensor) -> Tensor:
+        return self.scale * raw.softmax(-2)
+
+    @property
+    def linear(self) -> bool:
+        return False
+
+
+RETENTIONS = {
+    "none": Retention(),
+    "scalar": Retention("scalar"),
+    "channel": Retention("channel"),
+    "lq": Lq(),
+    "entropy": Entropy(),
+}
+
+
+def retention_of(chosen: str | Retention) -> Retention:
+    """A retention by its name."""
+    if isinstance(chosen, Retention):
+        return chosen
+    if chosen not in RETENTIONS:
+        raise InvalidInput("retention", f"{chosen!r} is not known", f"choose of {', '.join(RETENTIONS)}")
+    return RETENTIONS[chosen]
+
+
+class Forget(nn.Module):
+    """Logs of decays that depend on the token: log(floor + (1 − floor) σ(Wx + b)) / calm."""
+
+    def __init__(self, dim: int, heads: int, channels: int, floor: float, calm: float) -> None:
+        super().__init__()
+        self.heads, self.floor, self.calm = heads, floor, calm
+        self.weight = nn.Linear(dim, heads * channels)
+        nn.init.constant_(self.weight.bias, 3.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., dim] as [..., heads, channels], each below 0."""
+        raised = self.weight(x).unflatten(-1, (self.heads, -1))
+        if not self.floor:
+            return logsigmoid(raised) / self.calm
+        return torch.log(self.floor + (1 - self.floor) * raised.sigmoid()) / self.calm
+
+
+class FixedForget(nn.Module):
+    """RetNet's decays (Sun et al. 2023, Retentive Network): each head its own, whatever the token."""
+
+    log_decay: Tensor
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.register_buffer("log_decay", torch.log1p(-(2.0 ** (-5.0 - torch.arange(heads)))).unsqueeze(-1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., dim] as [..., heads, 1]."""
+        return self.log_decay.to(x).expand(*x.shape[:-1], -1, -1)
