@@ -43,8 +43,12 @@ class CrossAttention(nn.Module):
         found = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(dim=-1)
         return found * mask
 
+    def read(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What x reads in context, [batch, tokens, dim], and with which weights; see `weights`."""
+        weights = self.weights(x, context, mask)
+        said: Tensor = self.output(join_heads(weights @ split_heads(self.value(context), self.heads)))
+        return said, weights
+
     def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
         """What x [batch, tokens, dim] reads in context [batch, others, dim]: [batch, tokens, dim]; see `weights`."""
-        read = self.weights(x, context, mask) @ split_heads(self.value(context), self.heads)
-        said: Tensor = self.output(join_heads(read))
-        return said
+        return self.read(x, context, mask)[0]

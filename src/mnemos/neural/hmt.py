@@ -83,9 +83,9 @@ class HMT(SegmentMemory):
         vectors = self.prompt.new_zeros(batch, 0, self.dim)
         return Shelf(vectors, vectors.new_zeros(batch, 0, dtype=torch.bool), self.prompt.repeat(batch, 1))
 
-    def answer(self, x: Tensor, near: Tensor, memory: Shelf) -> Tensor:
+    def answer(self, x: Tensor, near: Tensor, memory: Shelf, written: Tensor) -> tuple[Tensor, Shelf]:
         """Attention says it all: what is recalled is among what it sees."""
-        return near
+        return near, memory
 
     def recall(self, about: Tensor, memory: Shelf) -> Tensor:
         """The shelf as it bears on a vector [batch, dim], in the same shape; the prompt where nothing is held."""

@@ -20,7 +20,7 @@ class Reading(NamedTuple):
     """Where the reading stands: in a segment that is not full."""
 
     memory: State
-    """What was kept of the segments before."""
+    """What was kept of the segments before, and noted in this one."""
     near: KeysValues
     """What the next token of this segment attends to."""
     said: Tensor
@@ -54,15 +54,16 @@ class SegmentMemory(MemoryLayer):
         """The memory before anything was written."""
         raise NotImplementedError
 
-    def answer(self, x: Tensor, near: Tensor, memory: State) -> Tensor:
+    def answer(self, x: Tensor, near: Tensor, memory: State, written: Tensor) -> tuple[Tensor, State]:
         """What is said to tokens of one segment.
 
         Args:
             x: [batch, tokens, dim].
             near: what attention within the segment says to them, the same shape.
-            memory: as it was when the segment began.
+            memory: what was kept of the segments before.
+            written: bool [batch, tokens].
 
-        Returns: the same shape.
+        Returns: the same shape, and the memory with what is noted of these tokens, most often nothing.
         """
         raise NotImplementedError
 
@@ -70,7 +71,7 @@ class SegmentMemory(MemoryLayer):
         """Write a segment.
 
         Args:
-            memory: as it was when the segment began; it is left as it is.
+            memory: what was kept before, with what was noted since; it is left as it is.
             said: its tokens with their answers, [batch, segment, dim].
             written: bool [batch, segment]. A sequence of which nothing is to be written keeps its memory.
         """
@@ -102,10 +103,10 @@ class SegmentMemory(MemoryLayer):
 
     def _part(self, x: Tensor, state: Reading, write: Tensor | None) -> tuple[Tensor, Reading]:
         near, seen = self.local(x, state.near, write=write)
-        y = self.answer(x, near, state.memory)
         now = x.new_ones(x.shape[:2], dtype=torch.bool) if write is None else write > 0
+        y, memory = self.answer(x, near, state.memory, now)
         said, written = torch.cat([state.said, x + y], dim=1), torch.cat([state.written, now], dim=1)
-        state = Reading(state.memory, seen, said, written)
+        state = Reading(memory, seen, said, written)
         return y, self.reached(state) if said.shape[1] in self.marks else state
 
     def reached(self, state: Reading) -> Reading:

@@ -51,11 +51,10 @@ class LM2(SegmentMemory):
         like = self.show.weight
         return torch.eye(self.slots, self.dim, dtype=like.dtype, device=like.device).repeat(batch, 1, 1)
 
-    def answer(self, x: Tensor, near: Tensor, memory: Tensor) -> Tensor:
+    def answer(self, x: Tensor, near: Tensor, memory: Tensor, written: Tensor) -> tuple[Tensor, Tensor]:
         """Attention within the segment, and as much of what slots say as the output gate lets through."""
         found = self.ask(x, memory)
-        y: Tensor = near + self.show(found).sigmoid() * found
-        return y
+        return near + self.show(found).sigmoid() * found, memory
 
     def store(self, memory: Tensor, said: Tensor, written: Tensor) -> Tensor:
         """Every slot takes in some of the segment and keeps some of itself."""
@@ -111,10 +110,9 @@ class Memformer(SegmentMemory):
         """Every slot where it drifts to: [batch, slots, dim], of length one."""
         return normalize(self.home, dim=-1).repeat(batch, 1, 1)
 
-    def answer(self, x: Tensor, near: Tensor, memory: Tensor) -> Tensor:
+    def answer(self, x: Tensor, near: Tensor, memory: Tensor, written: Tensor) -> tuple[Tensor, Tensor]:
         """Attention within the segment, and on top of it what slots say."""
-        y: Tensor = near + self.ask(x + near, memory)
-        return y
+        return near + self.ask(x + near, memory), memory
 
     def store(self, memory: Tensor, said: Tensor, written: Tensor) -> Tensor:
         """Every slot keeps itself or takes in tokens, and moves a little towards its home."""
