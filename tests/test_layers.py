@@ -84,7 +84,7 @@ THIRD_PARTY = {
     "starlette": ("serve",),
     "uvicorn": ("serve", "cli"),
 }
-"""Who may import what. torch is for `activation`, `parametric`, `neural`, `forms`, and for `bench/forms` that measures them."""
+"""Who may import what. torch is for `activation`, `parametric`, `neural`, `forms`, and what measures them."""
 NETWORK = {"socket", "ssl", "urllib", "urllib.error", "urllib.request", "http.client", "ftplib", "smtplib"}
 """Modules that connect; `urllib.parse` and the codes of `http` do not."""
 MAY_CONNECT = {"endpoint.py"}

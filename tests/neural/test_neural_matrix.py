@@ -19,7 +19,7 @@ def draw(tokens: int, channels: int | None, calm: float, seed: int = 0):
 
 
 @pytest.mark.parametrize("channels", [None, 1, 8])
-@pytest.mark.parametrize("tokens, size", [(1, 4), (37, 8), (32, 16), (50, 64), (9, 1)])
+@pytest.mark.parametrize(("tokens", "size"), [(1, 4), (37, 8), (32, 16), (50, 64), (9, 1)])
 @pytest.mark.parametrize("calm", [0.1, 90.0])
 @pytest.mark.parametrize("rule", ["linear", "delta"])
 def test_chunks_of_any_size_are_the_recurrence(rule, channels, tokens, size, calm):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv1d, silu
+from torch.nn.functional import silu
 
 
 class ShortConvolution(nn.Module):
@@ -13,7 +13,7 @@ class ShortConvolution(nn.Module):
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
         self.kernel = kernel
-        self.weight = nn.Parameter(torch.empty(width, 1, kernel).uniform_(-1, 1) * kernel**-0.5)
+        self.weight = nn.Parameter(torch.empty(width, kernel).uniform_(-1, 1) * kernel**-0.5)
 
     def start(self, batch: int) -> Tensor:
         """Nothing read: zeros, [batch, kernel − 1, width]."""
@@ -22,10 +22,10 @@ class ShortConvolution(nn.Module):
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One token [batch, width], and the new state."""
         seen = torch.cat([state, x.unsqueeze(1)], 1)
-        return silu((seen * self.weight.squeeze(1).t()).sum(1)), seen[:, 1:]
+        return silu((seen * self.weight.t()).sum(1)), seen[:, 1:]
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens [batch, tokens, width], and the new state."""
         seen = torch.cat([state, x], 1)
-        mixed = conv1d(seen.transpose(1, 2), self.weight, groups=seen.shape[-1]).transpose(1, 2)
-        return silu(mixed), seen[:, x.shape[1] :]
+        parts = (seen[:, at : at + x.shape[1]] * self.weight[:, at] for at in range(self.kernel))
+        return silu(sum(parts, torch.zeros_like(x))), seen[:, x.shape[1] :]

@@ -1,7 +1,7 @@
 """Memories that are matrices with a linear recurrence: the recurrence itself, and its exact parallel form by chunks.
 
-A state S is [..., keys, values], a query reads o = Sᵀq. With the log of a decay g, one number for a token or one for each
-channel of its key:
+A state S is [..., keys, values], a query reads o = Sᵀq. With g the log of a decay, one number for a token or one for
+each channel of its key:
 
 - `linear`: S ← e^g S + k vᵀ (linear attention, RetNet, GLA, HGRN2);
 - `delta`: S ← e^g S, then S ← S + β k (v − Sᵀk)ᵀ (DeltaNet, Gated DeltaNet; with channels, Kimi Delta Attention).
@@ -17,6 +17,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
+
+SMALL = 2
+"""Blocks up to this size are faster multiplied number by number than as matrices."""
 
 
 def linear_step(q: Tensor, k: Tensor, v: Tensor, log_decay: Tensor | None, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,8 +110,40 @@ def scores(q: Tensor, k: Tensor, total: Tensor | None) -> Tensor:
     if total.shape[-1] == 1:
         between = (total - total.transpose(-1, -2)).masked_fill(later, -torch.inf)
         return (q @ k.transpose(-1, -2)) * between.exp()
-    between = (total.unsqueeze(-2) - total.unsqueeze(-3)).masked_fill(later.unsqueeze(-1), -torch.inf)
-    return (between.exp() * q.unsqueeze(-2) * k.unsqueeze(-3)).sum(-1)
+    return _scores_by_halves(q, k, total)
+
+
+def _scores_by_halves(q: Tensor, k: Tensor, total: Tensor) -> Tensor:
+    """`scores` where each channel decays by itself.
+
+    The decay from a token of the first half of a block to one of the second is the decay to the border times that from
+    the border on, neither above 1: so the corner of the block is one product of matrices, for blocks of 2, 4, 8, ...
+    """
+    tokens, size = q.shape[-2], 1
+    missing = (1 << (tokens - 1).bit_length()) - tokens
+    if missing:
+        q, k = pad(q, (0, 0, 0, missing)), pad(k, (0, 0, 0, missing))
+        total = torch.cat([total, *[total[..., -1:, :]] * missing], -2)
+    found = (q * k).sum(-1)[..., None, None]
+    while size < q.shape[-2]:
+        first, second = _halves(total, size)
+        border = first[..., -1:, :]
+        rows = _halves(q, size)[1] * (second - border).exp()
+        columns = _halves(k, size)[0] * (border - first).exp()
+        if size > SMALL:
+            corner = rows @ columns.transpose(-1, -2)
+        else:
+            corner = (rows.unsqueeze(-2) * columns.unsqueeze(-3)).sum(-1)
+        upper, lower = found[..., 0::2, :, :], found[..., 1::2, :, :]
+        found = torch.cat([pad(upper, (0, size)), torch.cat([corner, lower], -1)], -2)
+        size *= 2
+    return found.squeeze(-3)[..., :tokens, :tokens]
+
+
+def _halves(x: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """[..., tokens, width] cut in blocks of two halves of a size: both halves, [..., blocks, size, width]."""
+    cut = x.reshape(*x.shape[:-2], -1, 2, size, x.shape[-1])
+    return cut[..., 0, :, :], cut[..., 1, :, :]
 
 
 def _decayed(state: Tensor, log_decay: Tensor | None) -> Tensor:
@@ -142,7 +177,8 @@ def _carried(keep: Tensor | None, written: Tensor, state: Tensor) -> tuple[Tenso
 
 def _chunks(x: Tensor, size: int) -> Tensor:
     """[..., tokens, width] as [..., chunks, size, width], filled up with zeros, which neither write nor decay."""
-    return pad(x, (0, 0, 0, -x.shape[-2] % size)).unflatten(-2, (-1, size))
+    full = pad(x, (0, 0, 0, -x.shape[-2] % size))
+    return full.reshape(*full.shape[:-2], -1, size, full.shape[-1])
 
 
 def _joined(x: Tensor, tokens: int) -> Tensor:

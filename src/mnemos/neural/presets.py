@@ -1,12 +1,157 @@
-"""Published models as choices of a `NeuralMemory`, each a few lines."""
+"""Published models as choices of a `NeuralMemory`, each a few lines; any choice can be overridden by name.
+
+What the models have around their memory (rotary positions of RetNet, low-rank gates of GLA, normalisers) is that of
+`NeuralMemory` here, so that two presets differ in their four choices and in nothing else.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from mnemos.errors import InvalidInput
+from mnemos.neural.features import Polynomial
 from mnemos.neural.layer import NeuralMemory
+from mnemos.neural.learners import Learner
+from mnemos.neural.memories import Deep
+from mnemos.neural.memory import MemoryLayer
+from mnemos.neural.objectives import Lp
+from mnemos.neural.retentions import Lq, Retention
+
+
+def linear_attention(dim: int, **choices: Any) -> NeuralMemory:
+    """Sums of k vᵀ, read by positive features; the denominator is left to the norm.
+
+    Katharopoulos et al. 2020, Transformers are RNNs.
+    """
+    return _memory(dim, choices, objective="dot", learner="gradient", features="elu", rate=None)
+
+
+def retnet(dim: int, **choices: Any) -> NeuralMemory:
+    """Linear attention with one decay for each head, the same for every token (Sun et al. 2023, Retentive Network)."""
+    fixed = Retention("scalar", fixed=True)
+    return _memory(dim, choices, objective="dot", retention=fixed, learner="gradient", features="scaled", rate=None)
+
+
+def gla(dim: int, **choices: Any) -> NeuralMemory:
+    """A decay for each channel and token (Yang et al. 2023, Gated Linear Attention Transformers)."""
+    return _memory(dim, choices, objective="dot", retention="channel", learner="gradient", features="scaled", rate=None)
+
+
+def hgrn2(dim: int, floor: float = 0.0, **choices: Any) -> NeuralMemory:
+    """GLA whose keys are what is forgotten, 1 − decay; give higher layers a higher `floor`, from 0 to below 1.
+
+    Qin et al. 2024, HGRN2: Gated Linear RNNs with State Expansion.
+    """
+    kept = Retention("channel", floor=floor, calm=1.0)
+    return _memory(
+        dim, choices, objective="dot", retention=kept, learner="gradient", features="none", rate=None, tied=True
+    )
+
+
+def delta_net(dim: int, **choices: Any) -> NeuralMemory:
+    """One step on L2 for each token, along the key alone (Yang et al. 2024, Parallelizing Linear Transformers)."""
+    return _memory(dim, choices, learner="delta")
 
 
 def gated_delta_net(dim: int, **choices: Any) -> NeuralMemory:
-    """Gated DeltaNet: the delta rule with a decay for each head and token (Yang et al. 2024, Gated Delta Networks)."""
-    return NeuralMemory(dim, **{"learner": "delta", "retention": "scalar", "conv": 4} | choices)
+    """DeltaNet with a decay for each head and token (Yang et al. 2024, Gated Delta Networks)."""
+    return _memory(dim, choices, learner="delta", retention="scalar")
+
+
+def kimi_delta(dim: int, **choices: Any) -> NeuralMemory:
+    """DeltaNet with a decay for each channel and token (Kimi Team 2025, Kimi Linear)."""
+    return _memory(dim, choices, learner="delta", retention="channel")
+
+
+def titans(dim: int, **choices: Any) -> NeuralMemory:
+    """Titans' long-term memory by itself: a deep memory, L2, surprise with momentum, decay.
+
+    Behrouz et al. 2024, Titans: Learning to Memorize at Test Time; with attention beside it: see `titans`.
+    """
+    return _memory(dim, choices, memory="mlp", retention="scalar", learner="momentum", rate_bias=TRAINED)
+
+
+def moneta(dim: int, **choices: Any) -> NeuralMemory:
+    """L3 as objective, L4 as retention (Behrouz et al. 2025, It's All Connected); see `objectives`, `retentions`."""
+    return _memory(
+        dim, choices, memory="mlp", objective=Lp(3), retention=Lq(q=4), learner="gradient", rate_bias=TRAINED
+    )
+
+
+def yaad(dim: int, **choices: Any) -> NeuralMemory:
+    """Huber's loss with a threshold of the token, and a decay (Behrouz et al. 2025, It's All Connected)."""
+    return _memory(
+        dim, choices, memory="mlp", objective="huber", retention="scalar", learner="gradient", rate_bias=TRAINED
+    )
+
+
+def memora(dim: int, **choices: Any) -> NeuralMemory:
+    """L2, and entropy as retention: weights on simplices (Behrouz et al. 2025, It's All Connected)."""
+    return _memory(dim, choices, memory="mlp", retention="entropy", learner="gradient", rate_bias=TRAINED)
+
+
+def omega_net(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
+    """A deep memory of polynomial features that learns the last tokens together (Behrouz et al. 2025, ATLAS)."""
+    return _polynomial(dim, choices, Learner(window=window))
+
+
+def atlas(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
+    """OmegaNet with momentum and Newton–Schulz, that is with Muon (Behrouz et al. 2025, ATLAS)."""
+    return _polynomial(dim, choices, Learner(momentum=True, window=window, orthogonal=5))
+
+
+TRAINED = -3.0
+"""Bias of the learning rates of deep memories, whose steps add up over a chunk."""
+CONVOLUTION = 4
+"""Kernel of the short convolutions; without them none of these models recalls well."""
+Preset = Callable[..., MemoryLayer]
+PRESETS: dict[str, Preset] = {
+    preset.__name__.replace("_", "-"): preset
+    for preset in (
+        linear_attention,
+        retnet,
+        gla,
+        hgrn2,
+        delta_net,
+        gated_delta_net,
+        kimi_delta,
+        titans,
+        moneta,
+        yaad,
+        memora,
+        omega_net,
+        atlas,
+    )
+}
+
+
+def preset(name: str, dim: int, **choices: Any) -> MemoryLayer:
+    """A published model by its name.
+
+    Raises:
+        InvalidInput: there is none of that name.
+    """
+    if name not in PRESETS:
+        raise InvalidInput("name", f"{name!r} is not a preset", f"choose of {', '.join(PRESETS)}")
+    return PRESETS[name](dim, **choices)
+
+
+def _memory(dim: int, choices: dict[str, Any], **published: Any) -> NeuralMemory:
+    return NeuralMemory(dim, **{"conv": CONVOLUTION} | published | choices)
+
+
+def _polynomial(dim: int, choices: dict[str, Any], learner: Learner) -> NeuralMemory:
+    """Keys of at most 16 numbers, which have 152 monomials of degree 1 and 2."""
+    keys = min(16, dim // choices.get("heads", 1))
+    deep = Deep(expansion=1, residual=False)
+    return _memory(
+        dim,
+        choices,
+        keys=keys,
+        memory=deep,
+        retention="scalar",
+        learner=learner,
+        features=Polynomial(2),
+        rate_bias=TRAINED,
+    )

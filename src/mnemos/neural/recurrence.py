@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from mnemos.neural.matrix import delta_chunk, delta_step, linear_chunk, linear_step
-from mnemos.neural.memory import State
 from mnemos.neural.tokens import Tokens
-
-
-class Engine(Protocol):
-    """What learns inside a `NeuralMemory`: it sees queries, keys, values and gates, and holds the state."""
-
-    def start(self, batch: int) -> State:
-        """A fresh state."""
-        ...
-
-    def step(self, tokens: Tokens, state: State) -> tuple[Tensor, State]:
-        """Write one token, and read: [batch, heads, values]."""
-        ...
-
-    def chunk(self, tokens: Tokens, state: State) -> tuple[Tensor, State]:
-        """Write at least one token, and read at each: [batch, heads, tokens, values]."""
-        ...
-
-    def recall(self, q: Tensor, state: State) -> Tensor:
-        """Read without writing: [batch, heads, tokens, keys] as [batch, heads, tokens, values]."""
-        ...
 
 
 class MatrixRecurrence(nn.Module):
@@ -63,3 +41,55 @@ class MatrixRecurrence(nn.Module):
     def recall(self, q: Tensor, state: Tensor) -> Tensor:
         """Read without writing."""
         return q @ state
+
+
+class VectorRecurrence(nn.Module):
+    """A vector for each head, [batch, heads, 1, keys]: m ← e^g m + β k ⊙ v, or, as `delta`, m ← e^g m, then
+    m ← m + β k ⊙ (v − k ⊙ m)."""
+
+    empty: Tensor
+
+    def __init__(self, heads: int, keys: int, *, delta: bool) -> None:
+        super().__init__()
+        self.delta = delta
+        self.register_buffer("empty", torch.zeros(heads, 1, keys), persistent=False)
+
+    def start(self, batch: int) -> Tensor:
+        """Zeros."""
+        return self.empty.expand(batch, -1, -1, -1)
+
+    def step(self, tokens: Tokens, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Write one token, and read."""
+        keep, add = self._affine(tokens)
+        state = keep.unsqueeze(-2) * state + add.unsqueeze(-2)
+        return tokens.q * state.squeeze(-2), state
+
+    def chunk(self, tokens: Tokens, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Write tokens, and read at each."""
+        keep, add = self._affine(tokens)
+        states = affine_scan(keep, torch.cat([add[:, :, :1] + keep[:, :, :1] * state, add[:, :, 1:]], 2))
+        return tokens.q * states, states[:, :, -1:]
+
+    def recall(self, q: Tensor, state: Tensor) -> Tensor:
+        """Read without writing."""
+        return q * state
+
+    def _affine(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        """What each token multiplies the state by, and what it adds to it."""
+        rate = tokens.rate.unsqueeze(-1)
+        keep = torch.ones_like(tokens.k) if tokens.log_decay is None else tokens.log_decay.exp().expand_as(tokens.k)
+        return keep * (1 - rate * tokens.k.square()) if self.delta else keep, rate * tokens.k * tokens.v
+
+
+def affine_scan(keep: Tensor, add: Tensor) -> Tensor:
+    """All m_t = keep_t m_{t−1} + add_t from m_{−1} = 0, [..., tokens, width], in as many passes as tokens has bits.
+
+    Each pass doubles how far back a token has taken in those before it; no logarithm, so any sign will do.
+    """
+    reach = 1
+    while reach < add.shape[-2]:
+        back = (0, 0, reach, 0)
+        add = add + keep * pad(add[..., :-reach, :], back)
+        keep = keep * pad(keep[..., :-reach, :], back)
+        reach *= 2
+    return add

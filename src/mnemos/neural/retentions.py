@@ -57,11 +57,13 @@ class Lq(Retention):
     q: float = 4.0
 
     def weights(self, raw: Tensor) -> Tensor:
+        """Divided by a power of the norm."""
         total = (raw * raw + 1e-12).pow(self.q / 2).sum((-1, -2), keepdim=True)
         return raw * total.pow(-(self.q - 2) / self.q)
 
     @property
     def linear(self) -> bool:
+        """No."""
         return False
 
 
@@ -79,10 +81,12 @@ class Entropy(Retention):
     """What the weights of an output add up to."""
 
     def weights(self, raw: Tensor) -> Tensor:
+        """On the simplex, over the inputs of each output."""
         return self.scale * raw.softmax(-2)
 
     @property
     def linear(self) -> bool:
+        """No."""
         return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -27,7 +28,26 @@ class Tokens(NamedTuple):
     threshold: Tensor | None = None
     """From which error on the objective is linear, [batch, heads, tokens]."""
     write: Tensor | None = None
-    """[batch, 1, tokens]: 0 where the memory keeps what it has; `rate` and `log_decay` are 0 there already."""
+    """[batch, 1, tokens]: 0 where the memory keeps what it has; `rate`, `log_decay` and `log_momentum` are 0 there
+    already."""
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Tokens:
+        """These, every tensor changed."""
+        return Tokens(*(None if one is None else change(one) for one in self))  # type: ignore[arg-type]
+
+    def between(self, first: int, end: int) -> Tokens:
+        """Those from a place on, before another."""
+        return self.each(lambda one: one[:, :, first:end])
+
+    def where(self, write: Tensor) -> Tokens:
+        """These, written where `write` [batch, (tokens)] is 1 and left out where it is 0."""
+        write = write.to(self.rate).unsqueeze(1)
+        return self._replace(
+            rate=self.rate * write,
+            log_decay=None if self.log_decay is None else self.log_decay * write.unsqueeze(-1),
+            log_momentum=None if self.log_momentum is None else self.log_momentum * write,
+            write=write,
+        )
 
 
 class Gate(nn.Module):

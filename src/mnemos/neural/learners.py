@@ -1,0 +1,66 @@
+"""How a memory learns from gradients: one of the four choices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from mnemos.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """A rule that turns the gradients g_t of tokens into a change of the weights.
+
+    - `delta`: the decay comes first, and the gradient is that at the decayed weights: the delta rule;
+    - otherwise, S_t = η_t S_{t−1} − θ_t g_t and M_t = α_t M_{t−1} + S_t (η = 0 without `momentum`), the surprise of
+      Behrouz et al. 2024, Titans: Learning to Memorize at Test Time;
+    - `window`: g_t is the sum over the last tokens, each weighted by a gate of its own: the Omega rule;
+    - `orthogonal`: S_t = η_t S_{t−1} + g_t and M_t = α_t M_{t−1} − θ_t NS(S_t), NS so many Newton–Schulz steps towards
+      the nearest orthogonal matrix (Behrouz et al. 2025, ATLAS; the gate γ_{t,i} of the paper depends on both tokens,
+      here on the later read one alone: its form could not be verified).
+    """
+
+    delta: bool = False
+    momentum: bool = False
+    window: int = 1
+    orthogonal: int = 0
+
+    def __post_init__(self) -> None:
+        if self.window < 1 or self.orthogonal < 0:
+            raise InvalidInput("learner", "has a window or a number of steps below what there is", "give 1 or more")
+        if self.delta and (self.momentum or self.window > 1 or self.orthogonal):
+            raise InvalidInput("learner", "the delta rule has neither momentum nor window", "choose one of them")
+
+
+LEARNERS = {
+    "gradient": Learner(),
+    "delta": Learner(delta=True),
+    "momentum": Learner(momentum=True),
+    "window": Learner(window=8),
+    "newton-schulz": Learner(momentum=True, orthogonal=5),
+}
+
+
+def learner_of(chosen: str | Learner) -> Learner:
+    """A learner by its name."""
+    if isinstance(chosen, Learner):
+        return chosen
+    if chosen not in LEARNERS:
+        raise InvalidInput("learner", f"{chosen!r} is not known", f"choose of {', '.join(LEARNERS)}")
+    return LEARNERS[chosen]
+
+
+def newton_schulz(x: Tensor, steps: int) -> Tensor:
+    """Matrices [..., inputs, outputs] with their singular values pushed towards 1, by Muon's quintic iteration.
+
+    The coefficients are steepest at 0 and do not converge: five steps leave singular values between about 0.7 and 1.2.
+    """
+    tall = x.shape[-2] > x.shape[-1]
+    x = x.transpose(-1, -2) if tall else x
+    x = x / (x.square().sum((-1, -2), keepdim=True) + 1e-14).sqrt()
+    for _ in range(steps):
+        square = x @ x.transpose(-1, -2)
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return x.transpose(-1, -2) if tall else x

@@ -1,0 +1,204 @@
+"""Memories trained at test time: gradients of an objective, taken by hand, and a parallel form that freezes them.
+
+`step` takes the gradient at the weights it finds. `chunk` takes those of all its tokens at the weights at the chunk's
+start, and then follows decay and momentum token by token, all at once: a chunk of one token is `step`, and a chunk of
+C is what a plain loop over its tokens reads with gradients at the start. Each gradient is a product of two vectors, so
+that the weights at a token need not be made to be read: a query meets the keys of the chunk, weighted by
+`coefficients`, as in attention. Only where a map that is not linear lies between what is learnt and what is read (Lq,
+entropy, Newton–Schulz) are the weights of each token made.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mnemos.neural.coefficients import Coefficients, coefficients
+from mnemos.neural.learners import Learner, newton_schulz
+from mnemos.neural.matrix import scores
+from mnemos.neural.memories import Factors, Memory
+from mnemos.neural.objectives import Objective
+from mnemos.neural.retentions import Retention
+from mnemos.neural.tokens import Tokens
+from mnemos.neural.windows import Past
+
+Weights = tuple[Tensor, ...]
+
+
+class TrainedState(NamedTuple):
+    """What a trained memory holds; the retention's link makes of `raw` the weights that are read."""
+
+    raw: Weights
+    """[batch, heads, inputs, outputs] each."""
+    momentum: Weights
+    """As `raw`; empty without momentum."""
+    past: Past | None
+    """The tokens that the next window reaches back to; None where it is one token long."""
+
+
+class Trained(nn.Module):
+    """Any memory, objective, retention and learner, but the delta rule; it starts from weights that are learnt."""
+
+    def __init__(
+        self,
+        heads: int,
+        keys: int,
+        values: int,
+        *,
+        memory: Memory,
+        objective: Objective,
+        retention: Retention,
+        learner: Learner,
+        size: int,
+    ) -> None:
+        super().__init__()
+        self.heads, self.keys, self.values, self.size = heads, keys, values, size
+        self.memory, self.objective, self.retention, self.learner = memory, objective, retention, learner
+        shapes = memory.shapes(keys, values)
+        drawn = len(shapes) > 1 or not retention.linear
+        self.first = nn.ParameterList(
+            torch.randn(heads, *shape) * shape[0] ** -0.5 if drawn else torch.zeros(heads, *shape) for shape in shapes
+        )
+
+    def start(self, batch: int) -> TrainedState:
+        """The weights that were learnt to start from."""
+        raw = tuple(one.expand(batch, -1, -1, -1) for one in self.first)
+        momentum = tuple(torch.zeros_like(one) for one in raw) if self.learner.momentum else ()
+        length, some = self.learner.window - 1, self.first[0]
+        past = None
+        if length:
+            limited = self.objective.needs_threshold
+            past = Past.empty(some, batch, self.heads, length, self.keys, self.values, limited)
+        return TrainedState(raw, momentum, past)
+
+    def recall(self, q: Tensor, state: TrainedState) -> Tensor:
+        """Read without writing."""
+        weights = [self.retention.weights(raw) for raw in state.raw]
+        return self.memory.forward(q, lambda layer, x: self._through(x, weights[layer]))
+
+    def step(self, tokens: Tokens, state: TrainedState) -> tuple[Tensor, TrainedState]:
+        """Write one token, and read."""
+        lone = tokens.each(lambda one: one.unsqueeze(2))
+        seen = Past.of(lone) if state.past is None else state.past.then(lone)
+        decay = 1.0 if tokens.log_decay is None else self._column(tokens.log_decay.exp())
+        rate = tokens.rate[..., None, None]
+        written = 1.0 if tokens.write is None else tokens.write[..., None, None]
+        raw, momentum = [], []
+        for layer, gradient in enumerate(self._gradients(seen, state)):
+            surprise = gradient if self.learner.orthogonal else -rate * gradient
+            if tokens.log_momentum is not None:
+                surprise = surprise + tokens.log_momentum.exp()[..., None, None] * state.momentum[layer]
+                momentum.append(written * surprise + (1 - written) * state.momentum[layer])
+            change = -rate * newton_schulz(surprise, self.learner.orthogonal) if self.learner.orthogonal else surprise
+            raw.append(decay * state.raw[layer] + written * change)
+        past = None if state.past is None else state.past.moved(lone)
+        state = TrainedState(tuple(raw), tuple(momentum), past)
+        return self.recall(tokens.q.unsqueeze(2), state).squeeze(2), state
+
+    def chunk(self, tokens: Tokens, state: TrainedState) -> tuple[Tensor, TrainedState]:
+        """Write tokens, and read at each; gradients are those at the start of their chunk."""
+        read = []
+        for at in range(0, tokens.q.shape[2], self.size):
+            y, state = self._chunk(tokens.between(at, at + self.size), state)
+            read.append(y)
+        return torch.cat(read, 2), state
+
+    def _chunk(self, tokens: Tokens, state: TrainedState) -> tuple[Tensor, TrainedState]:
+        seen = Past.of(tokens) if state.past is None else state.past.then(tokens)
+        past = None if state.past is None else state.past.moved(tokens)
+        factors = self._factors(seen, state)
+        if self.retention.decay == "channel":
+            read, raw = self._by_channels(tokens, factors, state.raw)
+            return read, TrainedState(raw, (), past)
+        band = None if state.past is None else state.past.band(tokens)
+        c = coefficients(tokens, band, self.learner.orthogonal > 0)
+        unfold = self.learner.orthogonal or not self.retention.linear or self.memory.diagonal
+        read, raw, momentum = (self._unfolded if unfold else self._folded)(tokens.q, factors, state, c)
+        return read, TrainedState(raw, momentum, past)
+
+    def _folded(
+        self, q: Tensor, factors: Factors, state: TrainedState, c: Coefficients
+    ) -> tuple[Tensor, Weights, Weights]:
+        """The weights of a token are never made: a query goes through those at the start, and meets the gradients."""
+
+        def through(layer: int, x: Tensor) -> Tensor:
+            a, delta = factors[layer]
+            z = c.kept * (x @ state.raw[layer]) + (c.learnt * (x @ a.transpose(-1, -2))) @ delta
+            return z if c.carried is None else z + c.carried * (x @ state.momentum[layer])
+
+        raw, momentum = [], []
+        for layer, (a, delta) in enumerate(factors):
+            a = a.transpose(-1, -2)
+            weight = c.kept[..., -1:, :] * state.raw[layer] + (a * c.learnt[..., -1:, :]) @ delta
+            if c.carried is not None and c.after is not None:
+                old = state.momentum[layer]
+                weight = weight + c.carried[..., -1:, :] * old
+                momentum.append(c.after[..., -1:, :] * old + (a * c.own[..., -1:, :]) @ delta)
+            raw.append(weight)
+        return self.memory.forward(q, through), tuple(raw), tuple(momentum)
+
+    def _unfolded(
+        self, q: Tensor, factors: Factors, state: TrainedState, c: Coefficients
+    ) -> tuple[Tensor, Weights, Weights]:
+        """The weights of each token, [batch, heads, tokens, inputs, outputs]."""
+        raw, momentum = [], []
+        for layer, (a, delta) in enumerate(factors):
+            gradients = a * delta if self.memory.diagonal else a.unsqueeze(-1) * delta.unsqueeze(-2)
+            gradients = gradients.unsqueeze(-2) if self.memory.diagonal else gradients
+            surprise = _mixed(c.own if self.learner.orthogonal else c.own[..., -1:, :], gradients)
+            if c.after is not None:
+                after = c.after if self.learner.orthogonal else c.after[..., -1:, :]
+                surprise = surprise + after.unsqueeze(-1) * state.momentum[layer].unsqueeze(2)
+                momentum.append(surprise[:, :, -1])
+            if self.learner.orthogonal:
+                gradients = newton_schulz(surprise, self.learner.orthogonal)
+            weights = c.kept.unsqueeze(-1) * state.raw[layer].unsqueeze(2) + _mixed(c.learnt, gradients)
+            if c.carried is not None:
+                weights = weights + c.carried.unsqueeze(-1) * state.momentum[layer].unsqueeze(2)
+            raw.append(weights)
+        weights_of = [self.retention.weights(one) for one in raw]
+        read = self.memory.forward(q.unsqueeze(-2), lambda layer, x: self._through(x, weights_of[layer]))
+        return read.squeeze(-2), tuple(one[:, :, -1] for one in raw), tuple(momentum)
+
+    def _by_channels(self, tokens: Tokens, factors: Factors, raw: Weights) -> tuple[Tensor, Weights]:
+        """One layer of weights that decays by channels: what a token adds, decays towards each later one."""
+        assert tokens.log_decay is not None
+        total, start = tokens.log_decay.cumsum(-2), raw[0]
+        end = total[..., -1:, :]
+        a, delta = factors[0]
+        delta = -tokens.rate.unsqueeze(-1) * delta
+        if self.memory.diagonal:
+            later = torch.ones(a.shape[2], a.shape[2], dtype=torch.bool, device=a.device).triu(1).unsqueeze(-1)
+            between = (total.unsqueeze(-2) - total.unsqueeze(-3)).masked_fill(later, -torch.inf).exp()
+            weights = total.exp() * start + (between * (a * delta).unsqueeze(-3)).sum(-2)
+            return self.memory.forward(tokens.q, lambda _, x: x * weights), (weights[..., -1:, :],)
+        read = self.memory.forward(tokens.q, lambda _, x: (x * total.exp()) @ start + scores(x, a, total) @ delta)
+        left = (a * (end - total).exp()).transpose(-1, -2) @ delta
+        return read, (self._column(end.squeeze(-2).exp()) * start + left,)
+
+    def _factors(self, seen: Past, state: TrainedState) -> Factors:
+        weights = [self.retention.weights(raw) for raw in state.raw]
+        return self.memory.factors(
+            weights, seen.k, lambda answer: self.objective.gradient(answer, seen.v, seen.threshold)
+        )
+
+    def _gradients(self, seen: Past, state: TrainedState) -> list[Tensor]:
+        """Summed over the pairs, each as much as it counts."""
+        weight, factors = seen.weight.unsqueeze(-1), self._factors(seen, state)
+        if self.memory.diagonal:
+            return [(weight * a * delta).sum(-2, keepdim=True) for a, delta in factors]
+        return [(weight * a).transpose(-1, -2) @ delta for a, delta in factors]
+
+    def _through(self, x: Tensor, weight: Tensor) -> Tensor:
+        return x * weight if self.memory.diagonal else x @ weight
+
+    def _column(self, decay: Tensor) -> Tensor:
+        """Decays [batch, heads, 1 or keys], shaped to multiply weights."""
+        return decay.unsqueeze(-2 if self.memory.diagonal else -1)
+
+
+def _mixed(share: Tensor, of: Tensor) -> Tensor:
+    """Sums [batch, heads, tokens, inputs, outputs] of as many [batch, heads, gradients, inputs, outputs]."""
+    return (share @ of.flatten(-2)).reshape(*share.shape[:-1], *of.shape[-2:])
