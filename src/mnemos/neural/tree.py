@@ -12,22 +12,29 @@ from mnemos.errors import InvalidInput
 from mnemos.neural.memory import State
 
 
-def mapped(change: Callable[[Tensor], Tensor], state: State) -> State:
+def mapped(change: Callable[..., Tensor], state: State, *others: State) -> State:
     """The same tree with every tensor changed; what is None stays None, and nothing is changed in place.
+
+    Args:
+        change: gets a tensor, and those at its place in the others.
+        state: a tree.
+        others: trees of the same build.
 
     Raises:
         InvalidInput: the tree holds something other than tensors, None, tuples, lists, dicts and dataclasses.
     """
     if state is None or isinstance(state, Tensor):
-        return None if state is None else change(state)
+        return None if state is None else change(state, *others)
     if isinstance(state, Mapping):
-        return {name: mapped(change, part) for name, part in state.items()}
+        return {name: mapped(change, part, *(one[name] for one in others)) for name, part in state.items()}
     if isinstance(state, tuple | list):
-        parts = [mapped(change, part) for part in state]
+        parts = [mapped(change, *ones) for ones in zip(state, *others, strict=True)]
         made: Any = type(state)
         return made(*parts) if hasattr(state, "_fields") else made(parts)
     if is_dataclass(state) and not isinstance(state, type):
-        return replace(state, **{one.name: mapped(change, getattr(state, one.name)) for one in fields(state)})
+        names = [one.name for one in fields(state)]
+        trees = (state, *others)
+        return replace(state, **{name: mapped(change, *(getattr(one, name) for one in trees)) for name in names})
     raise InvalidInput(
         "state", f"{type(state).__name__} is no part of a state", "give what start, step or forward gave"
     )
