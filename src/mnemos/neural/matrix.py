@@ -64,6 +64,7 @@ def linear_chunk(
         What is read, [..., tokens, values], and the last state.
     """
     tokens = q.shape[-2]
+    size = min(size, tokens)
     q, k, v = _chunks(q, size), _chunks(k, size), _chunks(v, size)
     total = None if log_decay is None else _chunks(log_decay, size).cumsum(-2)
     into, keep = _towards_end(k, total)
@@ -80,6 +81,7 @@ def delta_chunk(
     What a token writes depends on what those before it in the chunk wrote: a triangular system, solved once for all.
     """
     tokens = q.shape[-2]
+    size = min(size, tokens)
     q, k, v, rate = _chunks(q, size), _chunks(k, size), _chunks(v, size), _chunks(rate.unsqueeze(-1), size)
     total = None if log_decay is None else _chunks(log_decay, size).cumsum(-2)
     clash = rate * scores(k, k, total)
