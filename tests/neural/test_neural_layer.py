@@ -11,17 +11,25 @@ torch.set_num_threads(1)
 
 from mnemos.errors import InvalidInput  # noqa: E402
 from mnemos.neural.layer import NeuralMemory  # noqa: E402
+from mnemos.neural.learners import Learner  # noqa: E402
 from mnemos.neural.memories import Deep  # noqa: E402
 from mnemos.neural.presets import PRESETS, preset  # noqa: E402
 from mnemos.neural.trained import Trained  # noqa: E402
 
 EXACT = ["linear-attention", "retnet", "gla", "hgrn2", "delta-net", "gated-delta-net", "kimi-delta"]
 TRAINED = ["titans", "moneta", "yaad", "memora", "omega-net", "atlas"]
+JOINED = ["titans-mac", "titans-mag", "titans-mal", "hope"]
+SMALL = {
+    "titans-mac": {"segment": 3},
+    "titans-mag": {"window": 3},
+    "titans-mal": {"window": 3},
+    "hope": {"periods": (2, 5)},
+}
 
 
 def layer(name, **choices):
     torch.manual_seed(0)
-    return preset(name, 8, heads=2, **choices).double()
+    return preset(name, 8, **{"heads": 2} | SMALL.get(name, {}) | choices).double()
 
 
 def tokens(length, batch=2):
@@ -50,7 +58,7 @@ def test_any_chunk_of_an_exact_rule_is_a_loop_over_step(name, chunk):
         assert_same(memory(x), memory.unrolled(x))
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", TRAINED + JOINED)
 def test_a_chunk_of_one_of_a_trained_memory_is_a_loop_over_step(name):
     memory, x = layer(name, chunk=1), tokens(9)
     with torch.no_grad():
@@ -70,7 +78,7 @@ def test_reading_goes_on_from_a_state_that_stays_as_it_was(name):
     assert_same(tuple(before), tuple(leaves(state)), atol=0)
 
 
-@pytest.mark.parametrize("name", EXACT + TRAINED)
+@pytest.mark.parametrize("name", EXACT + TRAINED + JOINED)
 def test_the_future_is_not_read(name):
     memory, x = layer(name, chunk=4), tokens(10)
     other = x.clone()
@@ -169,6 +177,60 @@ def test_hard_forgetting_stays_finite(name):
     torch.testing.assert_close(y, memory.unrolled(x)[0], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", JOINED)
+def test_joined_memories_go_on_and_leave_out_what_is_not_written(name):
+    memory, x = layer(name, chunk=1), tokens(11)
+    write = torch.tensor([[1, 1, 0, 1, 0, 0, 0, 1, 1, 0, 1.0], [1, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1]])
+    with torch.no_grad():
+        whole, last = memory(x, write=write)
+        first, state = memory(x[:, :7], write=write[:, :7])
+        second, end = memory(x[:, 7:], state, write=write[:, 7:])
+        assert_same((whole, last), (torch.cat([first, second], 1), end))
+        assert_same((whole, last), memory.unrolled(x, write=write))
+
+
+@pytest.mark.parametrize("period", [2, 5, 64])
+@pytest.mark.parametrize("memory", ["vector", "matrix", "mlp"])
+@pytest.mark.parametrize("retention", ["none", "scalar"])
+def test_a_memory_with_a_period_changes_only_at_its_end(memory, period, retention):
+    torch.manual_seed(0)
+    made = NeuralMemory(6, heads=2, memory=memory, retention=retention, learner=Learner(period=period), conv=3).double()
+    x = torch.randn(2, 13, 6, dtype=torch.float64)
+    with torch.no_grad():
+        assert_same(made(x), made.unrolled(x))
+        state, changes = made.start(2), []
+        for at in range(13):
+            _, after = made.step(x[:, at], state)
+            pairs = zip(after.memory.raw, state.memory.raw, strict=True)
+            changes.append(not all(torch.equal(one, other) for one, other in pairs))
+            state = after
+    assert changes == [(at + 1) % period == 0 for at in range(13)]
+
+
+def test_a_period_takes_the_step_of_all_its_gradients():
+    torch.manual_seed(0)
+    made = NeuralMemory(4, retention="scalar", learner=Learner(period=3)).double()
+    torch.nn.init.normal_(made.engine.first[0])
+    x = torch.randn(1, 3, 4, dtype=torch.float64)
+    told, _ = made.told(x, made.start(1))
+    weights = made.engine.first[0][0].detach().requires_grad_()
+    losses = 0.5 * (told.k[0, 0] @ weights - told.v[0, 0]).square().sum(-1)
+    (gradient,) = torch.autograd.grad((told.rate[0, 0] * losses).sum(), weights)
+    expected = told.log_decay.sum().exp() * weights - gradient
+    torch.testing.assert_close(made(x)[1].memory.raw[0][0, 0], expected, rtol=0, atol=1e-12)
+
+
+def test_what_a_segment_is_read_with_is_what_was_known_before_it():
+    memory, x = layer("titans-mac", chunk=1), tokens(9)
+    with torch.no_grad():
+        _, state = memory(x[:, :5])
+        near = state.near.keys.shape[2]
+        _, after = memory(x[:, 5:6], state)
+    assert near == 2 * 2
+    assert_same(after.before, after.memory)
+    assert after.near.keys.shape[2] == 0
+
+
 def test_nothing_read_changes_nothing():
     memory = layer("gated-delta-net")
     state = memory.start(2)
@@ -199,4 +261,4 @@ def test_what_cannot_be_built_is_refused_by_name(field, choices):
 def test_an_unknown_preset_is_refused():
     with pytest.raises(InvalidInput, match="delta-net"):
         preset("delta", 8)
-    assert set(PRESETS) >= {*EXACT, *TRAINED}
+    assert set(PRESETS) == {*EXACT, *TRAINED, *JOINED}

@@ -6,11 +6,12 @@ from mnemos.errors import InvalidInput
 from mnemos.neural.learners import Learner
 from mnemos.neural.memories import MATRIX, Memory, Vector, memory_of
 from mnemos.neural.objectives import L2, Dot, Objective
+from mnemos.neural.periodic import Periodic
 from mnemos.neural.recurrence import MatrixRecurrence, VectorRecurrence
 from mnemos.neural.retentions import Retention
 from mnemos.neural.trained import Trained
 
-Engine = MatrixRecurrence | VectorRecurrence | Trained
+Engine = MatrixRecurrence | VectorRecurrence | Trained | Periodic
 """What learns inside a `NeuralMemory`: it sees queries, keys, values and gates (`Tokens`), and holds the state.
 
 Each has `start(batch)`, `step(tokens, state)`, `chunk(tokens, state)`, and `recall(q, state)`, which does not write.
@@ -42,6 +43,10 @@ def engine_of(
             return VectorRecurrence(heads, keys, delta=learner.delta)
         if memory == MATRIX:
             return MatrixRecurrence(heads, keys, values, delta=learner.delta, size=size)
+    if learner.period > 1:
+        return Periodic(
+            heads, keys, values, memory=memory, objective=objective, retention=retention, period=learner.period
+        )
     return Trained(
         heads, keys, values, memory=memory, objective=objective, retention=retention, learner=learner, size=size
     )

@@ -19,19 +19,26 @@ class Learner:
     - `window`: g_t is the sum over the last tokens, each weighted by a gate of its own: the Omega rule;
     - `orthogonal`: S_t = η_t S_{t−1} + g_t and M_t = α_t M_{t−1} − θ_t NS(S_t), NS so many Newton–Schulz steps towards
       the nearest orthogonal matrix (Behrouz et al. 2025, ATLAS; the gate γ_{t,i} of the paper depends on both tokens,
-      here on the later read one alone: its form could not be verified).
+      here on the one that is learnt alone: its form could not be verified);
+    - `period`: gradients are gathered, and the weights change after every so many tokens alone; see `periodic`.
     """
 
     delta: bool = False
     momentum: bool = False
     window: int = 1
     orthogonal: int = 0
+    period: int = 1
 
     def __post_init__(self) -> None:
         if self.window < 1 or self.orthogonal < 0:
             raise InvalidInput("learner", "has a window or a number of steps below what there is", "give 1 or more")
-        if self.delta and (self.momentum or self.window > 1 or self.orthogonal):
-            raise InvalidInput("learner", "the delta rule has neither momentum nor window", "choose one of them")
+        if self.period < 1:
+            raise InvalidInput("learner", f"has a period of {self.period} tokens", "give 1 or more")
+        others = self.momentum or self.window > 1 or self.orthogonal
+        if (self.delta or self.period > 1) and (others or (self.delta and self.period > 1)):
+            raise InvalidInput(
+                "learner", "joins rules that exclude each other", "choose one of delta, a period or the rest"
+            )
 
 
 LEARNERS = {

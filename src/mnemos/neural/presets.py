@@ -6,17 +6,19 @@ What the models have around their memory (rotary positions of RetNet, low-rank g
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mnemos.errors import InvalidInput
 from mnemos.neural.features import Polynomial
 from mnemos.neural.layer import NeuralMemory
 from mnemos.neural.learners import Learner
+from mnemos.neural.levels import Levels
 from mnemos.neural.memories import Deep
 from mnemos.neural.memory import MemoryLayer
 from mnemos.neural.objectives import Lp
 from mnemos.neural.retentions import Lq, Retention
+from mnemos.neural.titans import MemoryAsContext, MemoryAsGate, MemoryAsLayer, PersistentAttention
 
 
 def linear_attention(dim: int, **choices: Any) -> NeuralMemory:
@@ -101,6 +103,40 @@ def atlas(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
     return _polynomial(dim, choices, Learner(momentum=True, window=window, orthogonal=5))
 
 
+def titans_mac(dim: int, *, heads: int = 1, segment: int = 32, persistent: int = 4, **choices: Any) -> MemoryLayer:
+    """Titans, memory as context; `choices` are of its memory. For the paper of all three see `titans`."""
+    return MemoryAsContext(
+        titans(dim, **{"heads": heads, "conv": 0} | choices),
+        PersistentAttention(dim, persistent=persistent, heads=heads),
+        segment,
+    )
+
+
+def titans_mag(dim: int, *, heads: int = 1, window: int = 32, persistent: int = 4, **choices: Any) -> MemoryLayer:
+    """Titans, memory as gate."""
+    attention = PersistentAttention(dim, persistent=persistent, heads=heads, window=window, conv=CONVOLUTION)
+    return MemoryAsGate(titans(dim, heads=heads, **choices), attention)
+
+
+def titans_mal(dim: int, *, heads: int = 1, window: int = 32, persistent: int = 4, **choices: Any) -> MemoryLayer:
+    """Titans, memory as layer."""
+    attention = PersistentAttention(dim, persistent=persistent, heads=heads, window=window, conv=CONVOLUTION)
+    return MemoryAsLayer(titans(dim, heads=heads, **choices), attention)
+
+
+def hope(dim: int, *, periods: Sequence[int] = (16, 64), **choices: Any) -> MemoryLayer:
+    """Hope's continuum: a memory that learns at every token, then slower ones, each after its period of tokens.
+
+    Behrouz et al. 2025, Nested Learning: The Illusion of Deep Learning Architectures. The first level is that of
+    Titans; Hope's own, which makes its keys, values and rates by memories too, is not built here.
+    """
+    slow = [
+        _memory(dim, choices, memory="mlp", retention="scalar", learner=Learner(period=period), rate_bias=TRAINED)
+        for period in periods
+    ]
+    return Levels([titans(dim, **choices), *slow])
+
+
 TRAINED = -3.0
 """Bias of the learning rates of deep memories, whose steps add up over a chunk."""
 CONVOLUTION = 4
@@ -122,6 +158,10 @@ PRESETS: dict[str, Preset] = {
         memora,
         omega_net,
         atlas,
+        titans_mac,
+        titans_mag,
+        titans_mal,
+        hope,
     )
 }
 

@@ -38,6 +38,15 @@ class TrainedState(NamedTuple):
     """The tokens that the next window reaches back to; None where it is one token long."""
 
 
+def first_weights(memory: Memory, retention: Retention, heads: int, keys: int, values: int) -> nn.ParameterList:
+    """What a memory starts from, learnt with the layer: zeros, but drawn where from zeros nothing could be learnt."""
+    shapes = memory.shapes(keys, values)
+    drawn = len(shapes) > 1 or not retention.linear
+    return nn.ParameterList(
+        torch.randn(heads, *shape) * shape[0] ** -0.5 if drawn else torch.zeros(heads, *shape) for shape in shapes
+    )
+
+
 class Trained(nn.Module):
     """Any memory, objective, retention and learner, but the delta rule; it starts from weights that are learnt."""
 
@@ -56,11 +65,7 @@ class Trained(nn.Module):
         super().__init__()
         self.heads, self.keys, self.values, self.size = heads, keys, values, size
         self.memory, self.objective, self.retention, self.learner = memory, objective, retention, learner
-        shapes = memory.shapes(keys, values)
-        drawn = len(shapes) > 1 or not retention.linear
-        self.first = nn.ParameterList(
-            torch.randn(heads, *shape) * shape[0] ** -0.5 if drawn else torch.zeros(heads, *shape) for shape in shapes
-        )
+        self.first = first_weights(memory, retention, heads, keys, values)
 
     def start(self, batch: int) -> TrainedState:
         """The weights that were learnt to start from."""
