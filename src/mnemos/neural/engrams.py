@@ -46,7 +46,9 @@ class HebbianStore:
 
     The paper's rules and, where it is silent, its code, but for two: of links of equal strength the one to the older
     engram is taken (there, one by chance), and engrams that never fired together are not linked (there, walks may begin
-    anywhere). Nothing in a store learns, except that working memory passes gradients on.
+    anywhere). Levels, lives, links and what comes from short-term memory were found equal to its code (1.1.0) over 450
+    segments, once given the nearness exp(−‖w − e‖²) of an earlier release: it takes −‖w − e‖² itself, and which of the
+    two is the paper's is not verified. Nothing in a store learns, except that working memory passes gradients on.
     """
 
     short: int

@@ -72,7 +72,8 @@ class Memformer(SegmentMemory):
     on the sphere: m_i ← (m_i' + v_i) / ‖m_i' + v_i‖, beginning with v_i / ‖v_i‖.
 
     The paper's model has a memory of one encoder, written by its last layer, and τ below 1; how far below is not
-    verified. Here every layer has slots of its own. For its way to train with little memory see `replay`.
+    verified. Here every layer has slots of its own, and biases begin small, as in its authors' later code, so that a
+    fresh memory forgets slowly. For its way to train with little memory see `replay`.
 
     Args:
         dim: width of tokens and slots.
@@ -104,7 +105,7 @@ class Memformer(SegmentMemory):
         self.heads, self.temperature = heads, temperature
         self.ask = CrossAttention(dim, heads)
         self.query, self.key, self.value = (nn.Linear(dim, dim, bias=False) for _ in range(3))
-        self.home = nn.Parameter(torch.randn(slots, dim) / dim**0.5)
+        self.home = nn.Parameter(0.02 * torch.randn(slots, dim))
 
     def blank(self, batch: int) -> Tensor:
         """Every slot where it drifts to: [batch, slots, dim], of length one."""
