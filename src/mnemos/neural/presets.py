@@ -182,8 +182,8 @@ def _memory(dim: int, choices: dict[str, Any], **published: Any) -> NeuralMemory
 
 
 def _polynomial(dim: int, choices: dict[str, Any], learner: Learner) -> NeuralMemory:
-    """Keys of at most 16 numbers, which have 152 monomials of degree 1 and 2."""
-    keys = min(16, dim // choices.get("heads", 1))
+    """Keys of at most 8 numbers, which have 44 monomials of degree 1 and 2."""
+    keys = min(8, dim // choices.get("heads", 1))
     deep = Deep(expansion=1, residual=False)
     return _memory(
         dim,

@@ -27,9 +27,17 @@ class Retention:
     calm: float = 16.0
     """Logs of decays are divided by it (GLA's temperature), so that memories are long at first."""
 
+    def link(self, raw: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The weights that are read, of what is kept [..., inputs, outputs], as a product of two.
+
+        Returns: [..., inputs, outputs], and [..., 1, 1 or outputs], or None for 1, by which answers can be multiplied.
+        """
+        return raw, None
+
     def weights(self, raw: Tensor) -> Tensor:
         """The weights that are read, of what is kept; both [..., inputs, outputs]."""
-        return raw
+        one, factor = self.link(raw)
+        return one if factor is None else one * factor
 
     @property
     def linear(self) -> bool:
@@ -56,10 +64,15 @@ class Lq(Retention):
     decay: Decay = "scalar"
     q: float = 4.0
 
-    def weights(self, raw: Tensor) -> Tensor:
-        """Divided by a power of the norm."""
-        total = (raw * raw + 1e-12).pow(self.q / 2).sum((-1, -2), keepdim=True)
-        return raw * total.pow(-(self.q - 2) / self.q)
+    def link(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """What is kept, and a power of its norm."""
+        square = raw.square()
+        if self.q == 4:
+            flat = square.flatten(-2)
+            total = (flat.unsqueeze(-2) @ flat.unsqueeze(-1)) + 1e-24
+        else:
+            total = (square + 1e-12).pow(self.q / 2).sum((-1, -2), keepdim=True)
+        return raw, total.pow(-(self.q - 2) / self.q)
 
     @property
     def linear(self) -> bool:
@@ -80,9 +93,10 @@ class Entropy(Retention):
     scale: float = 1.0
     """What the weights of an output add up to."""
 
-    def weights(self, raw: Tensor) -> Tensor:
-        """On the simplex, over the inputs of each output."""
-        return self.scale * raw.softmax(-2)
+    def link(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Exponentials, and one over their sums over the inputs of each output."""
+        powers = (raw - raw.amax(-2, keepdim=True)).exp()
+        return powers, self.scale / (powers.new_ones(1, raw.shape[-2]) @ powers)
 
     @property
     def linear(self) -> bool:

@@ -150,22 +150,32 @@ class Trained(nn.Module):
         """The weights of each token, [batch, heads, tokens, inputs, outputs]."""
         raw, momentum = [], []
         for layer, (a, delta) in enumerate(factors):
-            gradients = a * delta if self.memory.diagonal else a.unsqueeze(-1) * delta.unsqueeze(-2)
-            gradients = gradients.unsqueeze(-2) if self.memory.diagonal else gradients
-            surprise = _mixed(c.own if self.learner.orthogonal else c.own[..., -1:, :], gradients)
-            if c.after is not None:
-                after = c.after if self.learner.orthogonal else c.after[..., -1:, :]
-                surprise = surprise + after.unsqueeze(-1) * state.momentum[layer].unsqueeze(2)
-                momentum.append(surprise[:, :, -1])
+            old = state.momentum[layer].unsqueeze(2) if state.momentum else None
+            start = c.kept.unsqueeze(-1) * state.raw[layer].unsqueeze(2)
             if self.learner.orthogonal:
-                gradients = newton_schulz(surprise, self.learner.orthogonal)
-            weights = c.kept.unsqueeze(-1) * state.raw[layer].unsqueeze(2) + _mixed(c.learnt, gradients)
-            if c.carried is not None:
-                weights = weights + c.carried.unsqueeze(-1) * state.momentum[layer].unsqueeze(2)
-            raw.append(weights)
-        weights_of = [self.retention.weights(one) for one in raw]
-        read = self.memory.forward(q.unsqueeze(-2), lambda layer, x: self._through(x, weights_of[layer]))
-        return read.squeeze(-2), tuple(one[:, :, -1] for one in raw), tuple(momentum)
+                surprise = _plus(self._summed(c.own, a, delta), c.after, old)
+                even = newton_schulz(surprise, self.learner.orthogonal)
+                raw.append(start + (c.learnt @ even.flatten(-2)).reshape(even.shape))
+                momentum += [] if old is None else [surprise[:, :, -1]]
+                continue
+            raw.append(_plus(start + self._summed(c.learnt, a, delta), c.carried, old))
+            if c.after is not None:
+                momentum.append(_plus(self._summed(c.own[..., -1:, :], a, delta), c.after[..., -1:, :], old)[:, :, 0])
+        linked = [self.retention.link(one) for one in raw]
+
+        def through(layer: int, x: Tensor) -> Tensor:
+            weight, factor = linked[layer]
+            z = self._through(x, weight)
+            return z if factor is None else z * factor
+
+        read = self.memory.forward(q.unsqueeze(-2), through).squeeze(-2)
+        return read, tuple(one[:, :, -1] for one in raw), tuple(momentum)
+
+    def _summed(self, share: Tensor, a: Tensor, delta: Tensor) -> Tensor:
+        """Gradients in shares [batch, heads, tokens, gradients], [batch, heads, tokens, inputs, outputs]."""
+        if self.memory.diagonal:
+            return (share @ (a * delta)).unsqueeze(-2)
+        return (share.unsqueeze(-2) * a.transpose(-1, -2).unsqueeze(2)) @ delta.unsqueeze(2)
 
     def _by_channels(self, tokens: Tokens, factors: Factors, raw: Weights) -> tuple[Tensor, Weights]:
         """One layer of weights that decays by channels: what a token adds, decays towards each later one."""
@@ -204,6 +214,6 @@ class Trained(nn.Module):
         return decay.unsqueeze(-2 if self.memory.diagonal else -1)
 
 
-def _mixed(share: Tensor, of: Tensor) -> Tensor:
-    """Sums [batch, heads, tokens, inputs, outputs] of as many [batch, heads, gradients, inputs, outputs]."""
-    return (share @ of.flatten(-2)).reshape(*share.shape[:-1], *of.shape[-2:])
+def _plus(one: Tensor, share: Tensor | None, other: Tensor | None) -> Tensor:
+    """Weights [batch, heads, tokens, inputs, outputs] and a share [batch, heads, tokens, 1] of others."""
+    return one if share is None or other is None else torch.addcmul(one, share.unsqueeze(-1), other)
