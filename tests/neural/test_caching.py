@@ -15,12 +15,14 @@ from mnemos import InvalidInput  # noqa: E402
 from mnemos.neural.attention import CausalAttention  # noqa: E402
 from mnemos.neural.caching import WAYS, CachedMemory, souped  # noqa: E402
 from mnemos.neural.layer import NeuralMemory, NeuralState  # noqa: E402
+from mnemos.neural.learners import Learner  # noqa: E402
 from mnemos.neural.tree import mapped  # noqa: E402
 
 LINEAR = {"learner": "delta", "retention": "scalar"}
 DEEP = {"memory": "mlp", "learner": "momentum", "retention": "scalar", "chunk": 1}
 WINDOW = {"memory": "matrix", "learner": "window", "retention": "scalar", "chunk": 1}
-KINDS = {"linear": LINEAR, "deep": DEEP, "window": WINDOW}
+PERIODIC = {"memory": "mlp", "learner": Learner(period=3), "retention": "scalar"}
+KINDS: dict[str, dict[str, Any]] = {"linear": LINEAR, "deep": DEEP, "window": WINDOW, "periodic": PERIODIC}
 
 
 def cached(kind: str, conv: int = 3, **choices: Any) -> CachedMemory:

@@ -19,6 +19,7 @@ from mnemos.neural.choosing import Engine
 from mnemos.neural.layer import NeuralMemory, NeuralState
 from mnemos.neural.memories import MATRIX, Vector
 from mnemos.neural.memory import MemoryLayer, State
+from mnemos.neural.periodic import Periodic, PeriodicState
 from mnemos.neural.tokens import Tokens
 from mnemos.neural.trained import Trained, TrainedState
 from mnemos.neural.tree import mapped
@@ -172,8 +173,10 @@ class CachedMemory(MemoryLayer):
 
 
 def readable(memory: State) -> State:
-    """The part of an engine's state that is read: without momentum, and the tokens that a window reaches back to."""
-    return memory._replace(momentum=(), past=None) if isinstance(memory, TrainedState) else memory
+    """The part of an engine's state that is read: not what the memory learns with, such as momentum."""
+    if isinstance(memory, TrainedState):
+        return memory._replace(momentum=(), past=None)
+    return memory._replace(gathered=()) if isinstance(memory, PeriodicState) else memory
 
 
 def souped(weights: Tensor, kept: State, present: State) -> State:
@@ -189,6 +192,8 @@ def souped(weights: Tensor, kept: State, present: State) -> State:
     """
 
     def averaged(former: Tensor, now: Tensor) -> Tensor:
+        if not now.is_floating_point():
+            return now
         return torch.einsum("bs,bs...->b...", weights, torch.cat([former, now.unsqueeze(1)], 1))
 
     return mapped(averaged, kept, readable(present))
@@ -196,4 +201,6 @@ def souped(weights: Tensor, kept: State, present: State) -> State:
 
 def _is_read_linearly(engine: Engine) -> bool:
     """Whether an answer is linear in what the state holds."""
-    return not isinstance(engine, Trained) or (engine.retention.linear and engine.memory in (MATRIX, Vector()))
+    if isinstance(engine, Trained | Periodic):
+        return engine.retention.linear and engine.memory in (MATRIX, Vector())
+    return True
