@@ -36,7 +36,7 @@ def seed() -> None:
     torch.manual_seed(19)
 
 
-@pytest.mark.parametrize("size", [1, 4, 7, 40])
+@pytest.mark.parametrize("size", [4, 7, 40])
 @pytest.mark.parametrize("name", LAYERS)
 def test_gradients_are_those_of_one_reading(name: str, size: int) -> None:
     layer = LAYERS[name]().double()
