@@ -19,10 +19,11 @@ class LM2(SegmentMemory):
     layer says attention(x) + σ(W_out E) ⊙ E. After a segment M ← σ(g_in) ⊙ tanh(C) + σ(g_forget) ⊙ M. Slots begin as
     rows of the identity, so that they differ.
 
-    What is read and the form of the update are the paper's. Its gates mix shapes of tokens and of slots, and the
-    published code lets row i of pooled tokens write slot i; here, instead, C is what each slot reads in the segment, by
-    attention from slots to tokens, and both gates are W C + U tanh(M) + b, b = 0 for the input gate and 1 for the other
-    as in that code. Its optional choice of the top k slots is left out.
+    What is read and the form of the update are the paper's, as transcriptions of it have them: σ(W_out E) times E in
+    one, times M in another, g_in = σ(x W_in), g_forget = σ(E W_forget), tanh(E) for tanh(C). That adds shapes of tokens
+    to shapes of slots, and the published code lets row i of pooled tokens write slot i. So here C is what each slot
+    reads in the segment, by attention from slots to tokens, and both gates are σ(W C + U tanh(M) + b), b = 0 for the
+    input gate and 1 for the other as in that code. The choice of the top k slots, an option there, is left out.
 
     Args:
         dim: width of tokens and slots.
