@@ -85,17 +85,20 @@ class CausalAttention(MemoryLayer):
             read.append(y)
         return torch.cat(read, dim=1), state
 
-    def _read(self, x: Tensor, state: KeysValues, write: Tensor | None) -> tuple[Tensor, KeysValues]:
+    def see(self, x: Tensor, state: KeysValues, write: Tensor | None = None) -> tuple[Tensor, KeysValues]:
+        """Queries of tokens [batch, tokens, dim], not rotated, and all that is seen with them, whatever the window."""
         mixed, recent = self.inputs(x), state.recent
         if self.conv is not None and recent is not None:
             mixed, recent = self.conv(mixed, recent)
         q, k, v = (split_heads(part, self.heads) for part in mixed.chunk(3, dim=-1))
-        before = state.keys.shape[2]
-        written = joined(state.written, write, x, before)
-        seen = KeysValues(torch.cat([state.keys, k], 2), torch.cat([state.values, v], 2), written, recent)
+        written = joined(state.written, write, x, state.keys.shape[2])
+        return q, KeysValues(torch.cat([state.keys, k], 2), torch.cat([state.values, v], 2), written, recent)
+
+    def _read(self, x: Tensor, state: KeysValues, write: Tensor | None) -> tuple[Tensor, KeysValues]:
+        q, seen = self.see(x, state, write)
         keys = seen.keys
         if self.rotary:
-            q, keys = rotate(q, before), rotate(keys, 0)
+            q, keys = rotate(q, state.keys.shape[2]), rotate(keys, 0)
         return self.output(join_heads(self._weighed(q, keys, seen))), self._kept(seen)
 
     def _weighed(self, q: Tensor, keys: Tensor, seen: KeysValues) -> Tensor:

@@ -114,7 +114,7 @@ class HMT(SegmentMemory):
 
     def _beside(self, vector: Tensor, near: KeysValues) -> KeysValues:
         """The tokens so far and a vector [batch, dim] after them; short convolutions do not see it."""
-        _, seen = self.local.step(vector, near._replace(recent=self._unread(near)))
+        _, seen = self.local.see(vector.unsqueeze(1), near._replace(recent=self._unread(near)))
         return seen._replace(recent=near.recent)
 
     def _unread(self, near: KeysValues) -> Tensor | None:
