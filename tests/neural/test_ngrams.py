@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
+from tokenizers import Regex, normalizers  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.nn import functional as F  # noqa: E402, N812
 
@@ -28,10 +29,33 @@ def engram(**sizes: int) -> Engram:
 
 
 def test_tokens_that_say_the_same_share_an_id() -> None:
-    texts = ["Ana", " ana", "ÁNA", "\uff21na", "an", "\ufffd", "\ufffd", " ", "\n"]
+    texts = ["Ana", " ana", "ÁNA", "\uff21na", "an", "\ufffd", "\ufffd", " ", "\n", "", "\u0301"]
     ids = canonical(texts).tolist()
-    assert ids[:4] == [0] * 4
-    assert ids == [0, 0, 0, 0, 1, 2, 3, 4, 4]
+    assert ids == [0, 0, 0, 0, 1, 2, 3, 4, 4, 5, 6]
+
+
+def test_what_tokens_say_is_what_a_tokenizers_normalisers_make_of_them() -> None:
+    steps = [normalizers.NFKC(), normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()]
+    spaces = normalizers.Replace(Regex(r"[ \t\r\n]+"), " ")
+    inside = [
+        "İstanbul",
+        "ﬁne",
+        "ＡＢＣ",
+        "é",
+        "नमस्ते",
+        "ÅÄö",
+        "½",
+        "a\tb",
+        "Straße",
+        "ΣΑΣ",
+        "x\u20dd",
+        "\u00a0y",
+        "  z ",
+    ]
+    texts = [*inside, *(text.upper() for text in inside), *(f" {text}" for text in inside)]
+    said = [normalizers.Sequence([*steps, spaces, normalizers.Strip()]).normalize_str(text) for text in texts]
+    seen: dict[str, int] = {}
+    assert canonical(texts).tolist() == [seen.setdefault(text, len(seen)) for text in said]
 
 
 @pytest.mark.parametrize("order", [2, 3, 4])

@@ -1,9 +1,10 @@
 """Memory Caching: what a memory was at the end of each segment is kept, and asked again beside what it is now.
 
-After "Memory Caching: RNNs with Growing Memory" (2026, arXiv 2602.24281). Capacity grows with what was read, in between
-a recurrent layer's and attention's. Known from transcriptions and not checked in the paper: that the segment that is
-being read is scored by the mean of its tokens so far; that in `sparse` the chosen segments and the present one are
-weighted by one softmax. Scores are divided by √dim, and the last norm follows the sum of answers.
+After A. Behrouz and others, "Memory Caching: RNNs with Growing Memory" (2026). Capacity grows with what was read, in
+between a recurrent layer's and attention's. The equations are transcriptions by third parties that agree with each
+other. Not verified: how the segment that is being read is scored (here by the mean of its tokens so far, so that none
+sees what comes), and over what the weights of `sparse` are normalised (here over the chosen segments and the present).
+Scores are divided by √dim, and the layer's norm follows the sum of answers; both are ours.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """Engram: the last few tokens, hashed, are an address; what lies there is added where the hidden state agrees.
 
 After DeepSeek-AI and Peking University, "Conditional Memory via Scalable Lookup: A New Axis of Sparsity for Large
-Language Models" (2026). Addresses depend on token ids alone, so they are known before the network runs and a table may
-lie in slower memory. Not verified: that the convolution begins at zero, as here, so that at first the layer adds the
-gated value alone, and how ids are made canonical in detail. Left out: the branches of hyper-connections.
+Language Models" (2026), and the authors' demonstration of it. Addresses depend on token ids alone, so they are known
+before the network runs and a table may lie in slower memory. Not verified in the paper itself: that the convolution
+begins at zero, as here, so that at first the layer adds the gated value alone. Left out: the branches of
+hyper-connections, biases of the linear maps, and primes that differ between layers too (layers differ by their seed).
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import count, islice
@@ -36,10 +38,12 @@ def canonical(texts: Sequence[str]) -> Tensor:
 
 
 def _plain(text: str, place: int) -> object:
+    """What a token says; its place, if it is a piece of a letter."""
     if "\ufffd" in text:
         return place
     bare = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text))
-    return " ".join("".join(one for one in bare if unicodedata.category(one) != "Mn").lower().split())
+    plain = re.sub(r"[ \t\r\n]+", " ", "".join(one for one in bare if not unicodedata.category(one).startswith("M")))
+    return plain if plain == " " else plain.lower().strip() or text
 
 
 class Addresses(nn.Module):
