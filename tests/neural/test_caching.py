@@ -176,7 +176,7 @@ def test_former_states_teach(how: str) -> None:
     layer, x = cached("deep", how=how, restarts=True), tokens().requires_grad_()
     layer(x)[0][:, -1].square().sum().backward()
     assert x.grad is not None
-    assert float(x.grad[:, 0].abs().max()) > 0, "the first segment is known through its cached memory alone"
+    assert float(x.grad[:, :8].abs().max()) > 0, "former segments are known through their cached memories alone"
     assert layer.asking is None or float(layer.asking.weight.grad.abs().max()) > 0
 
 

@@ -35,8 +35,7 @@ def engine_of(
     """
     memory = memory_of(memory)
     check(memory, objective, retention, learner)
-    unfolded = learner.orthogonal > 0 or not retention.linear
-    size = chunk or (16 if unfolded else 32 if retention.decay == "channel" else 64)
+    size = chunk or (32 if retention.decay == "channel" else 64)
     if learner.delta or (objective == Dot() and learner == Learner() and retention.linear):
         if isinstance(memory, Vector):
             memory.shapes(keys, values)
@@ -48,7 +47,7 @@ def engine_of(
             heads, keys, values, memory=memory, objective=objective, retention=retention, period=learner.period
         )
     return Trained(
-        heads, keys, values, memory=memory, objective=objective, retention=retention, learner=learner, size=size
+        heads, keys, values, memory=memory, objective=objective, retention=retention, learner=learner, size=chunk or 16
     )
 
 

@@ -46,11 +46,12 @@ class NeuralMemory(MemoryLayer):
         features: what is done to q and k, see `features`.
         conv: kernel of the short convolution; 0: none.
         chunk: tokens of a chunk of `forward`; where gradients are frozen at its start this is part of the model, else
-            of its speed alone. None: 64, or 32 where decays have channels, or 16 where weights are made for each token.
+            of its speed alone. None: 64, or 32 where decays have channels, or 16 where gradients are frozen.
         rate: upper end of the learning rate, a gate of the token; None: it is 1.
         rate_bias: of that gate: at first, the rate is rate · σ(rate_bias).
         tied: keys are 1 − decay (HGRN2).
-        gated: whether the answer is multiplied by SiLU(Wx).
+        gated: whether the answer is multiplied by SiLU(Wx), as in most published models; without, recall is learnt
+            sooner.
 
     Raises:
         InvalidInput: choices that do not go together, or a number out of range; it says which.
@@ -73,7 +74,7 @@ class NeuralMemory(MemoryLayer):
         rate: float | None = 1.0,
         rate_bias: float = 0.0,
         tied: bool = False,
-        gated: bool = True,
+        gated: bool = False,
     ) -> None:
         super().__init__()
         if dim < 1 or heads < 1 or dim % heads:
