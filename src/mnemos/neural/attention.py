@@ -39,7 +39,8 @@ class CausalAttention(MemoryLayer):
         heads: how many heads share it; divides `dim`.
         window: how many tokens are seen, the reader among them; None: all. With it the state stops growing.
         rotary: tell positions by rotation; without it a token cannot tell the order of those before it.
-        conv: kernel of a short convolution over queries, keys and values; 0: none.
+        conv: kernel of a short convolution of queries, keys and values that is added to them, so that tokens know
+            their neighbours; 0: none.
 
     Raises:
         InvalidInput: a size that is not positive, heads that do not divide `dim`, or rotation of an odd width.
@@ -89,7 +90,8 @@ class CausalAttention(MemoryLayer):
         """Queries of tokens [batch, tokens, dim], not rotated, and all that is seen with them, whatever the window."""
         mixed, recent = self.inputs(x), state.recent
         if self.conv is not None and recent is not None:
-            mixed, recent = self.conv(mixed, recent)
+            told, recent = self.conv(mixed, recent)
+            mixed = mixed + told
         q, k, v = (split_heads(part, self.heads) for part in mixed.chunk(3, dim=-1))
         written = joined(state.written, write, x, state.keys.shape[2])
         return q, KeysValues(torch.cat([state.keys, k], 2), torch.cat([state.values, v], 2), written, recent)
