@@ -153,6 +153,18 @@ def test_sparse_with_room_for_all_is_gated() -> None:
     assert not torch.allclose(cached("linear", how="sparse", top=1)(x)[0], cached("linear")(x)[0], atol=1e-4)
 
 
+def test_a_sparse_step_asks_its_chosen_segments_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = cached("linear", how="sparse", top=2), tokens(length=21)
+    _, state = layer(x[:, :20])
+    assert state.means.shape[1] == 5
+    asked, recall = [], layer.memory.engine.recall
+    monkeypatch.setattr(layer.memory.engine, "recall", lambda q, kept: asked.append(len(kept)) or recall(q, kept))
+    layer.step(x[:, 20], state)
+    layer(x[:, :20])
+    assert asked[0] == 2 * 2, "two sequences, two segments each"
+    assert max(asked[1:]) == 2 * 4, "in parallel all of them are read"
+
+
 def test_what_is_not_written_counts_for_nothing() -> None:
     layer, x = cached("linear", conv=0), tokens()
     write = torch.ones(2, 14, dtype=x.dtype)
