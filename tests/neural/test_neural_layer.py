@@ -51,7 +51,7 @@ def assert_same(one, other, atol=1e-10):
 
 
 @pytest.mark.parametrize("name", EXACT)
-@pytest.mark.parametrize("chunk", [1, 5, 16, 64])
+@pytest.mark.parametrize("chunk", [5, 64])
 def test_any_chunk_of_an_exact_rule_is_a_loop_over_step(name, chunk):
     memory, x = layer(name, chunk=chunk), tokens(37)
     with torch.no_grad():
