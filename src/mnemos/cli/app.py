@@ -24,6 +24,7 @@ from mnemos.cli import (
     forming,
     gating,
     graphing,
+    learning,
     levels,
     measuring,
     serving,
@@ -204,6 +205,7 @@ main = Application(
             upkeep,
             asking,
             measuring,
+            learning,
             serving,
         )
         for command in module.COMMANDS

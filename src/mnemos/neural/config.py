@@ -26,6 +26,9 @@ class MemoryLMConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
             mapping of choices of `ngrams.Engram`, which is then read before the mixer. The mixer `gmu` has one choice,
             `of`, the number of the earlier layer whose memory it shares.
         balance: how much the imbalance of mixtures counts in the loss.
+        initializer_range: standard deviation of the vectors with which tokens are read, at first; layers begin as
+            their own modules say. Small ones let what the first layers find be heard: at width 64, recall of 8 pairs is
+            learned with 0.02, and not with 1.
         tie_word_embeddings: whether tokens are read and said with the same vectors.
 
     Raises:
@@ -40,7 +43,8 @@ class MemoryLMConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
         hidden_size: int = 64,
         layers: Sequence[Described] = ("gated-delta-net", "gated-delta-net"),
         balance: float = 0.01,
-        tie_word_embeddings: bool = True,
+        initializer_range: float = 0.02,
+        tie_word_embeddings: bool = False,
         **more: Any,
     ) -> None:
         for name, value in (("vocab_size", vocab_size), ("hidden_size", hidden_size)):
@@ -49,6 +53,7 @@ class MemoryLMConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
         if isinstance(layers, str | Mapping) or not layers:
             raise InvalidInput("layers", "is no list of layers", 'give one description for each: ["delta-net"]')
         self.vocab_size, self.hidden_size, self.balance = vocab_size, hidden_size, balance
+        self.initializer_range = initializer_range
         self.layers = [described(layer, number) for number, layer in enumerate(layers)]
         self.num_hidden_layers = len(self.layers)
         more.pop("num_hidden_layers", None)

@@ -81,7 +81,7 @@ class MemoryLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-cal
         super().__init__(config)
         width, words = config.hidden_size, config.vocab_size
         self.read = nn.Embedding(words, width)
-        nn.init.normal_(self.read.weight, std=0.02)
+        nn.init.normal_(self.read.weight, std=config.initializer_range)
         blocks: list[Block] = []
         for number, layer in enumerate(config.layers):
             blocks.append(Block(layer, number, width, words, blocks))

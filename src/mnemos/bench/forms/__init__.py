@@ -1,1 +1,1 @@
-"""Benchmarks of memory as keys and values, and as weights; the only part of `mnemos.bench` that needs torch."""
+"""Benchmarks of memory as keys and values, and as weights; with `neural`, what of `mnemos.bench` needs torch."""

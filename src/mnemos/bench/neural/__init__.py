@@ -1,0 +1,1 @@
+"""Measures the memories of `mnemos.neural`."""

@@ -1,0 +1,146 @@
+"""How fast memory layers read, one by one and in parallel, and what they keep for the way back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mnemos.bench import layers_report as report
+from mnemos.bench.forms.training import one_thread
+from mnemos.errors import InvalidInput
+from mnemos.neural.memory import MemoryLayer
+from mnemos.neural.mixers import Described, mixer_of
+from mnemos.neural.presets import PRESETS
+from mnemos.neural.state import size
+
+Progress = Callable[[str, int, int], None]
+LENGTHS = (512, 1024, 2048, 4096, 8192, 16384)
+LAYERS: dict[str, Described] = {"attention": "attention", "lstm": "lstm", **{name: name for name in PRESETS}}
+QUICK_ONES = ("attention", "gated-delta-net", "titans")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Of what shape layers are, and how much is read."""
+
+    width: int = 128
+    heads: int = 2
+    batch: int = 1
+    tokens: int = 2048
+    """For speed."""
+    lengths: Sequence[int] = LENGTHS
+    """For memory."""
+    rounds: int = 3
+    """The median of so many counts."""
+    device: str = "cpu"
+
+
+FULL = Plan()
+QUICK = Plan(tokens=256, lengths=(256, 512), rounds=1)
+
+
+def run(plan: Plan = FULL, *, names: Sequence[str] = (), seed: int = 0, progress: Progress | None = None) -> report.Run:
+    """Time layers, and see what they keep.
+
+    Args:
+        plan: of what shape layers are, and how much is read.
+        names: of layers; none: all.
+        seed: of weights and tokens.
+        progress: told what is done.
+
+    Raises:
+        InvalidInput: a name is not known.
+    """
+    chosen = names or tuple(LAYERS)
+    if unknown := [name for name in chosen if name not in LAYERS]:
+        raise InvalidInput("preset", f"{unknown[0]!r} is not known", f"choose of {', '.join(LAYERS)}")
+    speeds: list[report.Speed] = []
+    held: list[report.Held] = []
+    with one_thread():
+        for done, name in enumerate(chosen):
+            layer = built(name, plan, seed)
+            speeds += timed(name, layer, plan, seed)
+            held += [kept(name, layer, texts(plan, tokens, seed)) for tokens in plan.lengths]
+            if progress:
+                progress(name, done + 1, len(chosen))
+    told = {"width": plan.width, "heads": plan.heads, "batch": plan.batch, "device": plan.device, "threads": 1}
+    return report.Run(told, speeds, held, seed)
+
+
+def built(name: str, plan: Plan, seed: int) -> MemoryLayer:
+    """A layer of that shape; the caller's random state stays."""
+    described = LAYERS[name]
+    choices = {"mixer": described} if isinstance(described, str) else dict(described)
+    if name != "lstm":
+        choices["heads"] = plan.heads
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return mixer_of(choices, plan.width, name).to(plan.device)
+
+
+def texts(plan: Plan, tokens: int, seed: int) -> Tensor:
+    """Hidden states of so many tokens, [batch, tokens, width]."""
+    drawn = torch.randn(plan.batch, tokens, plan.width, generator=torch.Generator().manual_seed(seed))
+    return drawn.to(plan.device)
+
+
+def timed(name: str, layer: MemoryLayer, plan: Plan, seed: int) -> list[report.Speed]:
+    """Each way some rounds, after one that does not count."""
+    x = texts(plan, plan.tokens, seed)
+    ways: dict[str, Callable[[], object]] = {
+        report.STEP: lambda: _read(lambda: layer.unrolled(x)),
+        report.CHUNK: lambda: _read(lambda: layer(x)),
+        report.TRAIN: lambda: _trained(layer, x),
+    }
+    found: dict[str, list[float]] = {way: [] for way in ways}
+    _read(lambda: layer.unrolled(x[:, :16]))
+    for way in (report.CHUNK, report.TRAIN):
+        ways[way]()
+    for _ in range(plan.rounds):
+        for way, go in ways.items():
+            begun = time.perf_counter()
+            go()
+            if plan.device != "cpu":
+                torch.cuda.synchronize()
+            found[way].append(round(time.perf_counter() - begun, 5))
+    return [report.Speed(name, way, plan.batch * plan.tokens, seconds) for way, seconds in found.items()]
+
+
+def kept(name: str, layer: MemoryLayer, x: Tensor) -> report.Held:
+    """What is kept for the way back, counted: the same on every machine."""
+    own = {one.untyped_storage().data_ptr() for one in layer.parameters()}
+    with counted(own) as found:
+        y, state = layer(x.requires_grad_())
+    bytes_ = sum(found.values())
+    del y
+    return report.Held(name, x.shape[1], bytes_, size(state))
+
+
+@contextmanager
+def counted(known: set[int]) -> Iterator[dict[int, int]]:
+    """Bytes of each storage that the graph of what runs inside keeps, by where it lies; those known are left out."""
+    found: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in known:
+            found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield found
+
+
+def _read(go: Callable[[], object]) -> None:
+    with torch.no_grad():
+        go()
+
+
+def _trained(layer: MemoryLayer, x: Tensor) -> None:
+    y, _ = layer(x)
+    y.square().mean().backward()

@@ -1,0 +1,82 @@
+"""Measuring memories that are layers of networks: bench mqar, bench layers, bench lm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from mnemos.cli.command import command, json_option
+from mnemos.cli.measuring import bench, needs_torch, show
+from mnemos.cli.output import progress_bar
+
+
+@command("mqar", "mnemos bench mqar --quick", "mnemos bench mqar --preset delta-net --preset attention --json")
+@click.option("--quick", is_flag=True, help="Three memories, fewer steps and learning rates.")
+@click.option("--preset", multiple=True, metavar="NAME", help="Only this memory; again for others.")
+@click.option("--task", multiple=True, metavar="NAME", help="Only this task; again for others.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights and texts.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the results there as JSON.")
+@click.option("--keep", is_flag=True, help="Keep what FILE has of other memories and tasks.")
+@json_option
+def mqar(
+    quick: bool, preset: tuple[str, ...], task: tuple[str, ...], seed: int, save: Path | None, keep: bool, as_json: bool
+) -> None:
+    """Measure how much memories recall of pairs that they read once.
+
+    Small models, each with one kind of memory, learn to answer keys with values, and with the last of two values where
+    a key is told again. Each gets the same sweep of learning rates; softmax attention and an LSTM stand beside them.
+    """
+    needs_torch("bench mqar")
+    from mnemos.bench import mqar_report
+    from mnemos.bench.neural import mqar as measure
+    from mnemos.bench.results import load
+
+    with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
+        run = measure.run(
+            measure.QUICK if quick else measure.FULL,
+            names=preset or (measure.QUICK_ONES if quick else ()),
+            tasks=task,
+            seed=seed,
+            progress=lambda name, done, total: progress(done, total),
+        )
+    if keep and save is not None and save.exists():
+        run = mqar_report.merged(mqar_report.from_json(load(save)), run)
+    show(mqar_report.to_json(run), mqar_report.tables(run), save, as_json)
+
+
+bench.add_command(mqar)
+
+
+@command("layers", "mnemos bench layers --quick", "mnemos bench layers --preset gated-delta-net --json")
+@click.option("--quick", is_flag=True, help="Three layers, short texts.")
+@click.option("--preset", multiple=True, metavar="NAME", help="Only this layer; again for others.")
+@click.option("--device", default="cpu", show_default=True, help="Where to compute.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights and tokens.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the results there as JSON.")
+@json_option
+def layers(quick: bool, preset: tuple[str, ...], device: str, seed: int, save: Path | None, as_json: bool) -> None:
+    """Measure how fast memory layers read.
+
+    Token by token, in parallel, and in training; and what training keeps, and what is carried on, by the length of the
+    text.
+    """
+    needs_torch("bench layers")
+    from mnemos.bench import layers_report
+    from mnemos.bench.neural import layers as measure
+
+    with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
+        run = measure.run(
+            replace(measure.QUICK if quick else measure.FULL, device=device),
+            names=preset or (measure.QUICK_ONES if quick else ()),
+            seed=seed,
+            progress=lambda name, done, total: progress(done, total),
+        )
+    show(layers_report.to_json(run), layers_report.tables(run), save, as_json)
+
+
+bench.add_command(layers)
+
+COMMANDS: tuple[click.Command, ...] = ()
+"""None of its own: all of them stand under bench."""
