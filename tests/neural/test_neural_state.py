@@ -84,6 +84,21 @@ def test_a_state_of_other_weights_is_refused(tmp_path):
     assert digest(layer()) == digest(layer()) != digest(layer(seed=1))
 
 
+def test_a_state_of_other_settings_is_refused():
+    def made(name, **choices):
+        torch.manual_seed(0)
+        return preset(name, 8, **choices)
+
+    for name, one, other in [
+        ("omega-net", {"window": 3}, {"window": 4}),
+        ("titans-mag", {"window": 3}, {"window": 4}),
+        ("titans", {"objective": "l2"}, {"objective": "kl"}),
+        ("gated-delta-net", {"features": "l2"}, {"features": "softmax"}),
+    ]:
+        assert digest(made(name, **one)) == digest(made(name, **one)) != digest(made(name, **other))
+    assert digest(made("titans", chunk=4)) == digest(made("titans", chunk=8))
+
+
 def test_a_damaged_file_is_no_state(tmp_path):
     memory = layer()
     with pytest.raises(StateDamaged):

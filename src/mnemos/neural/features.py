@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from math import comb
 
@@ -24,6 +25,7 @@ MAPS: dict[str, Map] = {
 """`scaled`: q·k is divided by √d; `elu`: positive features of Katharopoulos et al. 2020, Transformers are RNNs."""
 
 
+@dataclass(frozen=True, slots=True)
 class Polynomial:
     """All monomials of the unit vector up to a degree: about keysᵖ features, so a matrix holds about that many pairs.
 
@@ -31,10 +33,11 @@ class Polynomial:
     paper's text; whether its models weigh the degrees by learned numbers could not be verified, here they do not).
     """
 
-    def __init__(self, degree: int) -> None:
-        if degree < 1:
-            raise InvalidInput("degree", f"is {degree}", "give at least 1")
-        self.degree = degree
+    degree: int
+
+    def __post_init__(self) -> None:
+        if self.degree < 1:
+            raise InvalidInput("degree", f"is {self.degree}", "give at least 1")
 
     def width(self, keys: int) -> int:
         """How many features a key of so many numbers has."""

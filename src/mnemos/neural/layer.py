@@ -87,6 +87,7 @@ class NeuralMemory(MemoryLayer):
             raise InvalidInput("tied", "needs a decay for each channel of a key", "choose the retention channel")
         self.dim, self.heads, self.tied = dim, heads, tied
         self.widths = [heads * keys, heads * keys, heads * values]
+        self.map = features if isinstance(features, str) else None
         self.features, keys = feature_map(features, keys)
         self.engine = engine_of(heads, keys, values, memory, aim, kept, rule, chunk)
         self.project = nn.Linear(dim, sum(self.widths), bias=False)

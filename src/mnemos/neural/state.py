@@ -87,8 +87,15 @@ def size(state: State) -> int:
 
 
 def digest(layer: MemoryLayer) -> str:
-    """64 hexadecimal digits, equal for layers of one class with the same weights."""
+    """64 hexadecimal digits, equal for layers of one class with the same weights and settings.
+
+    How many tokens a chunk has (`size`) is no part of it: it changes how a layer reads on, not what a state means.
+    """
     found = hashlib.sha256(type(layer).__qualname__.encode())
+    for place, module in layer.named_modules():
+        for name, value in sorted(vars(module).items()):
+            if not name.startswith("_") and name not in ("training", "size") and _is_setting(value):
+                found.update(f"{place}.{name}={value!r};".encode())
     for name, weight in sorted(layer.state_dict().items()):
         found.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
         found.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
@@ -164,6 +171,15 @@ def kept(layer: MemoryLayer, memories: Sequence[str], system: System) -> State |
             except NotFound:
                 continue
     return None
+
+
+def _is_setting(value: object) -> bool:
+    """Whether a value is a choice that is told by its name alone, as a weight or a function is not."""
+    if isinstance(value, tuple):
+        return all(_is_setting(one) for one in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return all(_is_setting(getattr(value, one.name)) for one in fields(value))
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _taken_apart(state: State, place: str, parts: dict[str, Tensor]) -> Skeleton:
