@@ -78,5 +78,49 @@ def layers(quick: bool, preset: tuple[str, ...], device: str, seed: int, save: P
 
 bench.add_command(layers)
 
+
+@command("lm", "mnemos bench lm book.txt another.txt last.txt.gz --quick", "mnemos bench lm book.txt last.txt --json")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--quick", is_flag=True, help="Two memories in smaller models, trained for a minute.")
+@click.option("--preset", multiple=True, metavar="NAME", help="Only this memory; again for others.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights, and of what is read.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the results there as JSON.")
+@click.option("--keep", is_flag=True, help="Keep what FILE has of other memories.")
+@json_option
+def lm(
+    files: tuple[Path, ...],
+    quick: bool,
+    preset: tuple[str, ...],
+    seed: int,
+    save: Path | None,
+    keep: bool,
+    as_json: bool,
+) -> None:
+    """Measure which language model forgets.
+
+    Models of one size, each with one kind of memory, learn from the same bytes of each FILE but the last. They are
+    asked how well they predict that one, and for notes they read long before, also at four times the length of
+    training.
+    """
+    needs_torch("bench lm")
+    from mnemos.bench import lm_report
+    from mnemos.bench.neural import lm as measure
+    from mnemos.bench.results import load
+
+    with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
+        run = measure.run(
+            files,
+            measure.QUICK if quick else measure.FULL,
+            names=preset or (measure.QUICK_ONES if quick else ()),
+            seed=seed,
+            progress=lambda name, done, total: progress(done, total),
+        )
+    if keep and save is not None and save.exists():
+        run = lm_report.merged(lm_report.from_json(load(save)), run)
+    show(lm_report.to_json(run), lm_report.tables(run), save, as_json)
+
+
+bench.add_command(lm)
+
 COMMANDS: tuple[click.Command, ...] = ()
 """None of its own: all of them stand under bench."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -75,7 +76,7 @@ def run(plan: Plan = FULL, *, names: Sequence[str] = (), seed: int = 0, progress
 def built(name: str, plan: Plan, seed: int) -> MemoryLayer:
     """A layer of that shape; the caller's random state stays."""
     described = LAYERS[name]
-    choices = {"mixer": described} if isinstance(described, str) else dict(described)
+    choices: dict[str, Any] = {"mixer": described} if isinstance(described, str) else dict(described)
     if name != "lstm":
         choices["heads"] = plan.heads
     with torch.random.fork_rng(devices=[]):

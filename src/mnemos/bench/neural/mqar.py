@@ -164,7 +164,7 @@ def run(
         trials += sweep(name, CONTESTANTS[name], task, plan, seed)
         if progress:
             progress(f"{task.name}: {name}", done + 1, len(pairs))
-    told = {"width": plan.width, "layers": plan.layers, "batch": plan.batch, "steps": plan.steps}
+    told: dict[str, Any] = {"width": plan.width, "layers": plan.layers, "batch": plan.batch, "steps": plan.steps}
     told |= {"rates": list(plan.rates), "enough": plan.enough}
     return report.Run(told, {task.name: _in_words(task) for task, _ in pairs}, trials, seed)
 
@@ -244,7 +244,7 @@ def _trained(model: MemoryLM, task: Task, plan: Plan, rate: float, seed: int) ->
         asked = drawn.labels != IGNORED
         loss = cross_entropy(logits[asked], drawn.labels[asked]) + model.config.balance * balance(model)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         yield step + 1

@@ -1,0 +1,186 @@
+"""Language models that differ in their memory alone: what they make of a book, and of what they read long before.
+
+Models read bytes. All have the same number of weights, as far as the width of their MLPs can make up for their mixers,
+and are trained on the same pieces of the same books in the same order, with notes in them (see `pages`). They are asked
+at the length of training, at twice that and at four times: how well they predict a book that they never saw, and
+whether they still know a note from the beginning of what they read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from mnemos.bench import lm_report as report
+from mnemos.bench.forms.training import one_thread
+from mnemos.bench.neural import pages
+from mnemos.bench.neural.mqar import parameters, rate_at, state_of
+from mnemos.errors import InvalidInput
+from mnemos.neural.config import MemoryLMConfig
+from mnemos.neural.lm import MemoryLM
+from mnemos.neural.mixers import Described
+from mnemos.neural.mixture import balance
+
+Progress = Callable[[str, int, int], None]
+BYTES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How large models are, how long they learn, and what they are asked."""
+
+    width: int = 256
+    layers: int = 4
+    heads: int = 4
+    weights: int = 3_200_000
+    """Of each model, as nearly as MLPs can make it."""
+    length: int = 256
+    """Bytes of a piece in training."""
+    batch: int = 8
+    steps: int = 512
+    notes: int = 4
+    """In each piece."""
+    rate: float = 2e-3
+    tested: int = 65_536
+    """Bytes of the held-out book that are predicted at each length."""
+    needles: int = 128
+    """Notes that are asked for at each length."""
+    others: int = 3
+    """Notes between one and its question."""
+    times: Sequence[int] = (1, 2, 4)
+    """Lengths of what is read, in those of training."""
+
+
+FULL = Plan()
+QUICK = Plan(width=64, layers=2, heads=2, weights=150_000, length=128, steps=100, notes=2, tested=8192, needles=32)
+QUICK_ONES = ("attention", "gated-delta-net")
+CONTESTANTS: dict[str, dict[str, Any]] = {
+    "attention": {"mixer": "attention", "conv": 4},
+    "attention, last 64": {"mixer": "attention", "conv": 4, "window": 64},
+    "lstm": {"mixer": "lstm"},
+    **{name: {"mixer": name} for name in ("linear-attention", "retnet", "gla", "hgrn2", "delta-net")},
+    **{name: {"mixer": name} for name in ("gated-delta-net", "titans", "yaad", "omega-net", "atlas")},
+}
+"""By name, the mixer of every layer."""
+
+
+def run(
+    files: Sequence[Path],
+    plan: Plan = FULL,
+    *,
+    names: Sequence[str] = (),
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> report.Run:
+    """Train a model with each memory, and see who forgets.
+
+    Args:
+        files: texts to train on, and last the one to be tested on.
+        plan: how large, how long.
+        names: of contestants; none: all.
+        seed: of weights, pieces and notes.
+        progress: told what is done, in steps of training.
+
+    Raises:
+        InvalidInput: a name is not known, or the files cannot be used.
+    """
+    chosen = names or tuple(CONTESTANTS)
+    if unknown := [name for name in chosen if name not in CONTESTANTS]:
+        raise InvalidInput("preset", f"{unknown[0]!r} is not known", f"choose of {'; '.join(CONTESTANTS)}")
+    books = pages.read(files)
+    scores = []
+    for done, name in enumerate(chosen):
+
+        def tell(step: int, done: int = done, name: str = name) -> None:
+            if progress:
+                progress(name, done * plan.steps + step, len(chosen) * plan.steps)
+
+        scores.append(scored(name, CONTESTANTS[name], books, plan, seed, tell))
+    told = {"width": plan.width, "layers": plan.layers, "heads": plan.heads, "length": plan.length}
+    told |= {"bytes": plan.length * plan.batch * plan.steps, "notes": plan.notes, "others": plan.others}
+    told |= {"tested": plan.tested, "needles": plan.needles}
+    return report.Run(told, scores, seed, books.files)
+
+
+def scored(
+    name: str, mixer: Described, books: pages.Books, plan: Plan, seed: int, tell: Callable[[int], None]
+) -> report.Score:
+    """Train one model and ask it. One thread; the caller's random state stays."""
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = MemoryLM(_config(mixer, plan))
+        begun = time.perf_counter()
+        train(model, books.train, plan, seed, tell)
+        seconds = round(time.perf_counter() - begun, 1)
+        model.train(False)
+        lengths = [plan.length * times for times in plan.times]
+        losses = [loss_at(model, books.held, plan.tested, length) for length in lengths]
+        known = [recalled(model, books.held, plan, length, seed) for length in lengths]
+        carried = state_of(model, books.held[: lengths[-1]].unsqueeze(0))
+    return report.Score(name, parameters(model), carried, seconds, lengths, losses, known)
+
+
+def train(model: MemoryLM, book: Tensor, plan: Plan, seed: int, tell: Callable[[int], None]) -> None:
+    """On pieces of a book with notes in them, the same for the same seed."""
+    generator = torch.Generator().manual_seed(seed + 1)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=0.1)
+    model.train()
+    for step in range(plan.steps):
+        optimiser.param_groups[0]["lr"] = plan.rate * rate_at(step, plan.steps)
+        ids = pages.with_notes(book, plan.batch, plan.length, plan.notes, generator)
+        logits = model(ids, use_cache=False).logits
+        loss = cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+        optimiser.zero_grad()
+        (loss + model.config.balance * balance(model)).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        tell(step + 1)
+
+
+def loss_at(model: MemoryLM, book: Tensor, tested: int, length: int) -> float:
+    """Mean nats for a byte of the beginning of a book, read afresh after every so many bytes.
+
+    The first byte of each piece is not predicted. Whatever the length, the same bytes are.
+    """
+    rows = min(tested, len(book)) // length
+    ids = book[: rows * length].view(rows, length)
+    lost, count = 0.0, 0
+    with torch.no_grad():
+        for part in torch.split(ids, 16):
+            logits = model(part, use_cache=False).logits
+            lost += cross_entropy(logits[:, :-1].flatten(0, 1), part[:, 1:].flatten(), reduction="sum").item()
+            count += part[:, 1:].numel()
+    return lost / count
+
+
+def recalled(model: MemoryLM, book: Tensor, plan: Plan, length: int, seed: int) -> float:
+    """The share of notes, told in the first eighth of what was read, of which every letter is the likeliest next."""
+    ids = pages.needles(book, plan.needles, length, plan.others, torch.Generator().manual_seed(seed + 2))
+    first = length - 1 - pages.VALUE
+    right = []
+    with torch.no_grad():
+        for part in torch.split(ids, 16):
+            said = model(part, use_cache=False).logits[:, first - 1 : -2].argmax(-1)
+            right.append((said == part[:, first:-1]).all(1))
+    return torch.cat(right).float().mean().item()
+
+
+def _config(mixer: Described, plan: Plan) -> MemoryLMConfig:
+    """MLPs as wide as makes the model as large as it should be."""
+
+    def sized(size: int) -> MemoryLMConfig:
+        described: dict[str, Any] = {"mixer": mixer} if isinstance(mixer, str) else dict(mixer)
+        if described["mixer"] != "lstm":
+            described["heads"] = plan.heads
+        layer = {**described, "feed": {"feed": "swiglu", "size": size}}
+        return MemoryLMConfig(BYTES, plan.width, [layer] * plan.layers)
+
+    without = parameters(MemoryLM(sized(1))) - 3 * plan.width * plan.layers
+    return sized(max(1, round((plan.weights - without) / (3 * plan.width * plan.layers))))
