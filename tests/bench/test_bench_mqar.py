@@ -117,7 +117,10 @@ def test_the_report_shows_the_best_rate_and_goes_through_json(tmp_path: Path) ->
     )
     assert shown[1].rows == (("lstm", "10.0", "20.0"), ("delta-net", "99.5", "–"))
     assert shown[2].rows == (("delta-net", "90.0", "85.0", "0.003", "3,000", "99", "200", "8,192"),)
-    assert report.against_state(run, "recall") == {"lstm": [(256, 0.2)], "delta-net": [(8192, 0.995)]}
+    small = report.Trial("delta-net, 8 keys", "recall", 0.003, 200, 1024, 0.4)
+    wider = report.Run(run.plan, run.tasks, [*run.trials, small], 0)
+    points = report.against_state(wider, "recall")
+    assert points == {"lstm": [(256, 0.2)], "delta-net": [(1024, 0.4), (8192, 0.995)]}
 
 
 def test_results_of_one_plan_are_joined_and_what_was_tried_again_is_replaced() -> None:

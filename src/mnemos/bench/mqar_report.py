@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 from mnemos.bench import results
 from mnemos.bench.table import Table, percent
 from mnemos.errors import InvalidInput
+
+
+KEYS = re.compile(r", \d+ keys$")
+"""What the name of a memory ends with whose keys are of another width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,11 @@ def rates_table(run: Run, task: str) -> Table:
 
 
 def against_state(run: Run, task: str) -> dict[str, list[tuple[float, float]]]:
-    """By contestant, its state and the share that is right."""
-    return {name: [(one.state, one.accuracy)] for name, one in best(run, task).items()}
+    """By memory, its states of every width of keys, and the share that is right with each."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for name, one in best(run, task).items():
+        found.setdefault(KEYS.sub("", name), []).append((one.state, one.accuracy))
+    return {name: sorted(points) for name, points in found.items()}
 
 
 def to_json(run: Run) -> dict[str, Any]:

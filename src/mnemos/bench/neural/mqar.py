@@ -94,7 +94,7 @@ class Plan:
     width: int = 64
     layers: int = 2
     batch: int = 64
-    steps: int = 3000
+    steps: int = 1000
     """At most, of each rate."""
     rates: Sequence[float] = (3e-3, 1e-2, 1e-3)
     """In this order, until one reaches `enough`."""
@@ -106,9 +106,10 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan(steps=600, rates=(3e-3, 1e-2))
+QUICK = Plan(steps=400, rates=(3e-3,))
 QUICK_ONES = ("attention", "delta-net", "linear-attention")
-SMALL = {"keys": 4}
+KEYS = (4, 8, 16, 32)
+"""Widths of keys, for accuracy against the size of the state."""
 CONTESTANTS: dict[str, Described] = {
     "attention": {"mixer": "attention", "conv": 4},
     "lstm": "lstm",
@@ -127,8 +128,12 @@ CONTESTANTS: dict[str, Described] = {
         "segment": 8,
         "restarts": True,
     },
-    "gated-delta-net, 4 keys": {"mixer": "gated-delta-net", **SMALL},
-    "gated-delta-net, 4 keys, mixture": {"mixer": "mixture", "of": {"mixer": "gated-delta-net", **SMALL}},
+    "gated-delta-net, 4 keys, mixture": {"mixer": "mixture", "of": {"mixer": "gated-delta-net", "keys": 4}},
+    **{
+        f"{name}, {keys} keys": {"mixer": name, "keys": keys}
+        for name in ("delta-net", "gated-delta-net")
+        for keys in KEYS
+    },
 }
 """By name, the layer that a model repeats."""
 

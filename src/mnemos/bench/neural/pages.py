@@ -1,4 +1,4 @@
-"""Books as bytes, with notes in them: `<ab=wx>` is told somewhere, and told again somewhere behind.
+"""Books as bytes, with notes in them: `<a=w>` is told somewhere, and told again somewhere behind.
 
 A note is made of letters drawn by chance, so that nobody knows what is behind its sign of equality the first time, and
 who remembers knows it the second time.
@@ -18,10 +18,8 @@ from torch import Tensor
 from mnemos.errors import InvalidInput
 
 OPEN, IS, CLOSE = b"<=>"
-NAME, VALUE = 2, 2
-"""Letters of each."""
-NOTE = NAME + VALUE + 3
-"""Bytes of a note."""
+NOTE, VALUE = 5, 3
+"""Bytes of a note, and where in it the letter stands that is to be known."""
 LETTERS = 26
 
 
@@ -61,11 +59,10 @@ def read(files: Sequence[Path]) -> Books:
 
 def notes(batch: int, count: int, generator: torch.Generator) -> Tensor:
     """Notes with different names in each row, [batch, count, NOTE]."""
-    names = torch.rand(batch, LETTERS**NAME, generator=generator).argsort(1)[:, :count]
-    letters = torch.stack([names // LETTERS, names % LETTERS], -1)
-    values = torch.randint(LETTERS, (batch, count, VALUE), generator=generator)
+    names = torch.rand(batch, LETTERS, generator=generator).argsort(1)[:, :count, None]
+    values = torch.randint(LETTERS, (batch, count, 1), generator=generator)
     signs = torch.tensor([OPEN, IS, CLOSE]).expand(batch, count, 3)
-    parts = [signs[..., :1], letters + ord("a"), signs[..., 1:2], values + ord("a"), signs[..., 2:]]
+    parts = [signs[..., :1], names + ord("a"), signs[..., 1:2], values + ord("a"), signs[..., 2:]]
     return torch.cat(parts, -1)
 
 
@@ -77,18 +74,34 @@ def slices(book: Tensor, batch: int, length: int, generator: torch.Generator) ->
     return book[first + torch.arange(length)]
 
 
-def with_notes(book: Tensor, batch: int, length: int, count: int, generator: torch.Generator) -> Tensor:
-    """Pieces of a book in which so many notes are told twice, anywhere, [batch, length]."""
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Pieces of a book with notes, [batch, length] each."""
+
+    ids: Tensor
+    known: Tensor
+    """Where a letter stands that a note told before says."""
+
+
+def with_notes(book: Tensor, batch: int, length: int, count: int, generator: torch.Generator) -> Pages:
+    """Pieces of a book in which so many notes are told twice, anywhere."""
     text = slices(book, batch, length - 2 * count * NOTE, generator)
     told = notes(batch, count, generator)
-    rows = []
+    rows, known = [], torch.zeros(batch, length, dtype=torch.bool)
     for row in range(batch):
         order = torch.arange(count).repeat(2)[torch.randperm(2 * count, generator=generator)]
+        again = (order.unsqueeze(1) == order).tril(-1).any(1).nonzero()
         cuts = torch.randint(text.shape[1] + 1, (2 * count,), generator=generator).sort().values
         pieces = torch.tensor_split(text[row], cuts.tolist())
         parts = [part for piece, note in zip(pieces, order, strict=False) for part in (piece, told[row, note])]
         rows.append(torch.cat([*parts, pieces[-1]]))
-    return torch.stack(rows)
+        known[row, cuts[again] + again * NOTE + VALUE] = True
+    return Pages(torch.stack(rows), known)
+
+
+def most(length: int) -> int:
+    """How many notes fit into a piece twice, with a little of the book between them."""
+    return min(LETTERS, int(length * 0.8) // (2 * NOTE))
 
 
 def needles(book: Tensor, batch: int, length: int, others: int, generator: torch.Generator) -> Tensor:
