@@ -11,7 +11,6 @@ from mnemos.bench import results
 from mnemos.bench.table import Table, percent
 from mnemos.errors import InvalidInput
 
-
 KEYS = re.compile(r", \d+ keys$")
 """What the name of a memory ends with whose keys are of another width."""
 
