@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from mnemos.neural import kernels
 from mnemos.neural.matrix import delta_chunk, delta_step, linear_chunk, linear_step
 from mnemos.neural.tokens import Tokens
 
@@ -32,7 +33,10 @@ class MatrixRecurrence(nn.Module):
         return linear_step(q, k, rate.unsqueeze(-1) * v, log_decay, state)
 
     def chunk(self, tokens: Tokens, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Write tokens, and read at each."""
+        """Write tokens, and read at each: by a kernel where there is one, see `kernels`."""
+        found = kernels.chunk(tokens, state, delta=self.delta)
+        if found is not None:
+            return found
         q, k, v, rate, log_decay, *_ = tokens
         if self.delta:
             return delta_chunk(q, k, v, rate, log_decay, state, self.size)
