@@ -48,6 +48,20 @@ def share_plot(series: Series, *, title: str, across: str, up: str) -> str:
     return _drawn(series, place, columns, rows, title, across, up)
 
 
+def state_plot(series: Series, *, title: str, across: str, up: str) -> str:
+    """Named lines of (x, y) points, x above zero and logarithmic, y between 0 and 1, drawn as percentages."""
+    xs = [x for line in series.values() for x, _ in line]
+    low, high = math.floor(math.log10(min(xs))), math.ceil(math.log10(max(xs)))
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        to_right = (math.log10(x) - low) / ((high - low) or 1)
+        return LEFT + to_right * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
+
+    columns = [(10.0**power, f"{10**power:,}") for power in range(low, high + 1)]
+    rows = [(fifth / 5, f"{fifth / 5:.0%}") for fifth in range(6)]
+    return _drawn(series, place, columns, rows, title, across, up)
+
+
 def cost_plot(series: Series, *, title: str, across: str, up: str, low: float) -> str:
     """Named lines of (x, y) points, drawn as percentages: x from nothing to all, y from `low` to all."""
 

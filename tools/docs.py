@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "src")]
 
-from plot import cost_plot, log_plot, share_plot  # noqa: E402
+from plot import cost_plot, log_plot, share_plot, state_plot  # noqa: E402
 from tables import comparison, curve, own_table  # noqa: E402
 
 from mnemos.bench import (  # noqa: E402
@@ -24,7 +24,10 @@ from mnemos.bench import (  # noqa: E402
     forget_report,
     forms_report,
     join_report,
+    layers_report,
     levels_report,
+    lm_report,
+    mqar_report,
     report,
     reuse_report,
     update_report,
@@ -35,7 +38,7 @@ from mnemos.bench.table import Table  # noqa: E402
 DOCUMENTS = (
     "README.md",
     *(f"docs/{name}.md" for name in ("benchmarks", "update", "levels", "context", "forget", "gate")),
-    *(f"docs/{name}.md" for name in ("proxy", "server", "forms")),
+    *(f"docs/{name}.md" for name in ("proxy", "server", "forms", "neural-memory")),
 )
 LEFT_OUT = ("static", "BM25+static", "95% interval")
 """Columns that the README has no room for."""
@@ -43,6 +46,11 @@ PLOT = "docs/search-time.svg"
 FORGET_PLOT = "docs/forget-curve.svg"
 REUSE_PLOT = "docs/reuse-time.svg"
 FORMS_PLOT = "docs/forms-uses.svg"
+STATE_PLOT = "docs/mqar-state.svg"
+LANDMARKS = ("attention", "lstm", "linear-attention", "titans")
+"""Memories that are drawn beside those whose state was varied."""
+NEURAL = ("mqar", "layers", "lm")
+"""Benchmarks of neural memory, by their results; a page says so where one has not been run."""
 FIT_LINE = re.compile(
     r"^(\S+), (fitted on all|on other \w+(?: sets)?) +n= *(\d+) +R@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]"
     r" +NDCG@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]",
@@ -217,6 +225,26 @@ def forms_made_with() -> str:
     return f"{forms_report.model_in_words(forms_report.from_json(raw('forms')))}\n\n{made_with('forms')}"
 
 
+def measured_yet(name: str) -> bool:
+    """Whether a benchmark of neural memory has results here."""
+    return (ROOT / f"bench/results/{name}.json").is_file()
+
+
+def neural(name: str) -> str:
+    """The tables of a benchmark of neural memory, each under its name."""
+    if not measured_yet(name):
+        return f"Not measured here yet: `mnemos bench {name} --save bench/results/{name}.json`, then `make docs`."
+    found = "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in NEURAL_TABLES[name](raw(name)))
+    return f"{found}\n\n![What is recalled, by the size of the state](mqar-state.svg)" if name == "mqar" else found
+
+
+NEURAL_TABLES: dict[str, Callable[[dict[str, Any]], list[Table]]] = {
+    "mqar": lambda data: mqar_report.tables(mqar_report.from_json(data)),
+    "layers": lambda data: layers_report.tables(layers_report.from_json(data)),
+    "lm": lambda data: lm_report.tables(lm_report.from_json(data)),
+}
+
+
 def operations() -> str:
     """The short table of the README: what each operation does, beside the simplest thing that could be done."""
     facts, turns = (raw("update")["tables"][number]["rows"] for number in (0, 1))
@@ -310,6 +338,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "forms-pays": lambda: in_forms("pays"),
     "forms-mixed": lambda: in_forms("workload", "mixed", "chosen"),
     "forms-made-with": forms_made_with,
+    **{name: lambda name=name: neural(name) for name in NEURAL},
+    "neural-made-with": lambda: "\n\n".join(
+        f"`mnemos bench {name}`: {made_with(name)}" for name in NEURAL if measured_yet(name)
+    ),
 }
 
 
@@ -356,6 +388,14 @@ def rendered() -> dict[Path, str]:
         across="sessions of ten questions",
         up="seconds",
     )
+    if measured_yet("mqar"):
+        states = mqar_report.against_state(mqar_report.from_json(raw("mqar")), "recall")
+        found[ROOT / STATE_PLOT] = state_plot(
+            {name: points for name, points in states.items() if len(points) > 1 or name in LANDMARKS},
+            title="What is recalled, by the size of the state",
+            across="numbers that are carried on",
+            up="answers right",
+        )
     return found
 
 

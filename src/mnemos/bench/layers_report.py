@@ -78,6 +78,8 @@ def speed_table(run: Run) -> Table:
         f"A layer of width {told['width']} with {told['heads']} heads, batch {told['batch']}, float32, "
         f"{told['threads']} thread, {told['device']}."
     )
+    for name, versions in run.peers.items():
+        note += f" {name}: with {', '.join(f'{one} {version}' for one, version in versions.items())}."
     columns = ("layer", "step", "chunk", "chunk, and back", "chunk over step")
     return Table(f"Tokens a second, over {tokens:,} tokens", columns, tuple(rows), note)
 

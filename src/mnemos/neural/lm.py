@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from transformers import GenerationMixin, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from mnemos.errors import InvalidInput
@@ -188,3 +188,7 @@ class MemoryLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-cal
 
     def _each(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]
+
+
+AutoConfig.register(MemoryLMConfig.model_type, MemoryLMConfig, exist_ok=True)
+AutoModelForCausalLM.register(MemoryLMConfig, MemoryLM, exist_ok=True)

@@ -7,6 +7,7 @@ choices. A wrapper describes what it is around under `of`: `{"mixer": "mixture",
 from __future__ import annotations
 
 import inspect
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -35,8 +36,7 @@ from mnemos.neural.slots import LM2, Memformer
 
 Made = TypeVar("Made")
 Described = str | Mapping[str, Any]
-MIXERS: dict[str, Callable[..., MemoryLayer]] = {
-    **PRESETS,
+OTHERS: dict[str, Callable[..., MemoryLayer]] = {
     "neural-memory": NeuralMemory,
     "attention": CausalAttention,
     "lstm": LSTM,
@@ -45,7 +45,8 @@ MIXERS: dict[str, Callable[..., MemoryLayer]] = {
     "hmt": HMT,
     "memoria": Memoria,
 }
-"""What maps tokens to tokens and takes `dim` and choices."""
+MIXERS = ChainMap(PRESETS, OTHERS)
+"""What maps tokens to tokens and takes `dim` and choices; a preset that is added to `PRESETS` is one of them."""
 WRAPPERS: dict[str, Callable[..., MemoryLayer]] = {
     "mixture": MixtureOfMemories,
     "cached": CachedMemory,

@@ -30,6 +30,8 @@ KIND = "mnemos.neural.state.1"
 """What a file says that it is; the number changes with the layout."""
 RECIPE = "neural-state"
 """Of artifacts that are made here."""
+PASSING = ("training", "size", "name_or_path")
+"""Settings that do not change what a state means."""
 Skeleton = dict[str, Any]
 
 
@@ -89,12 +91,13 @@ def size(state: State) -> int:
 def digest(layer: MemoryLayer) -> str:
     """64 hexadecimal digits, equal for layers of one class with the same weights and settings.
 
-    How many tokens a chunk has (`size`) is no part of it: it changes how a layer reads on, not what a state means.
+    How many tokens a chunk has (`size`) is no part of it: it changes how a layer reads on, not what a state means; nor
+    is the folder that a `MemoryLM` was loaded from.
     """
     found = hashlib.sha256(type(layer).__qualname__.encode())
     for place, module in layer.named_modules():
         for name, value in sorted(vars(module).items()):
-            if not name.startswith("_") and name not in ("training", "size") and _is_setting(value):
+            if not name.startswith("_") and name not in PASSING and _is_setting(value):
                 found.update(f"{place}.{name}={value!r};".encode())
     for name, weight in sorted(layer.state_dict().items()):
         found.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())

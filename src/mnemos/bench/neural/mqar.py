@@ -2,7 +2,8 @@
 
 The task is that of Arora et al. 2023, Zoology: Measuring and Improving Recall in Efficient Language Models. Keys and
 values are told pair by pair; then each key comes again, after gaps whose chance falls with their length, and what
-follows is to be its value. `changes` tells some keys a second time, with another value: the forgetting variant.
+follows is to be its value. `changes` tells some keys a second time, with another value: the forgetting variant. Where
+nothing is told or asked there is a 0; by default Zoology has tokens drawn by chance there, which makes it harder.
 
 Models have no MLP, and every one gets the same sweep of learning rates, for recurrent ones learn this in a narrow
 window of rates alone. Texts are drawn anew at every step; a run ends early where it has learned the task.
