@@ -78,7 +78,8 @@ def delta_chunk(
 ) -> tuple[Tensor, Tensor]:
     """Many tokens of `delta`; `rate` is [..., tokens], the rest as in `linear_chunk`.
 
-    What a token writes depends on what those before it in the chunk wrote: a triangular system, solved once for all.
+    What a token writes depends on what those before it in the chunk wrote: a triangular system, solved once for all,
+    in float32 at least (there are no solvers for halves).
     """
     tokens = q.shape[-2]
     size = min(size, tokens)
@@ -86,8 +87,9 @@ def delta_chunk(
     total = None if log_decay is None else _chunks(log_decay, size).cumsum(-2)
     clash = rate * scores(k, k, total)
     wanted = rate * torch.cat([v, _since_start(k, total)], -1)
-    solved = torch.linalg.solve_triangular(clash, wanted, upper=False, unitriangular=True)
-    fresh, stale = solved.split([v.shape[-1], k.shape[-1]], -1)
+    exact = torch.promote_types(wanted.dtype, torch.float32)
+    solved = torch.linalg.solve_triangular(clash.to(exact), wanted.to(exact), upper=False, unitriangular=True)
+    fresh, stale = solved.to(wanted.dtype).split([v.shape[-1], k.shape[-1]], -1)
     into, keep = _towards_end(k, total)
     starts, written = [], []
     for at in range(q.shape[-3]):
