@@ -20,7 +20,11 @@ from run import Failed, System, prepare  # noqa: E402
 from mnemos.bench import layers_report as report  # noqa: E402
 from mnemos.bench.results import load, save  # noqa: E402
 
-PEERS = (System("titans-pytorch", "titans_pytorch", with_mnemos=False),)
+PEERS = (
+    System("titans-pytorch", "titans_pytorch", with_mnemos=False),
+    System("product-key-memory", "product_key_memory", with_mnemos=False),
+    System("PEER-pytorch", "peer_pytorch", with_mnemos=False),
+)
 RESULTS = ROOT / "bench" / "results" / "layers.json"
 
 

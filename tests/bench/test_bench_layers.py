@@ -52,12 +52,17 @@ def test_layers_and_texts_are_the_same_for_the_same_seed() -> None:
 
 def test_every_layer_of_the_list_can_be_built() -> None:
     for name in layers.LAYERS:
-        assert layers.built(name, TINY, 0).dim == 16
+        layer = layers.built(name, TINY, 0)
+        found = layers.kept(name, layer, layers.texts(TINY, 24, 0))
+        assert found.saved > 0
+        assert (found.state == 0) == (name in layers.LOOKUPS)
 
 
 def test_a_run_is_complete_and_goes_through_json(tmp_path: Path) -> None:
-    run = layers.run(TINY, names=("retnet", "attention"))
-    assert [(one.name, one.way) for one in run.speeds] == [(n, w) for n in ("retnet", "attention") for w in report.WAYS]
+    run = layers.run(TINY, names=("retnet", "attention", "peer"))
+    expected = [(name, way) for name in ("retnet", "attention") for way in report.WAYS]
+    expected += [("peer", way) for way in report.WAYS if way != report.STEP]
+    assert [(one.name, one.way) for one in run.speeds] == expected
     assert all(len(one.seconds) == 2 and min(one.seconds) > 0 for one in run.speeds)
     save(report.to_json(run), tmp_path / "layers.json")
     assert report.from_json(json.loads((tmp_path / "layers.json").read_text("utf-8"))) == run

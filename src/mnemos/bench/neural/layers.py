@@ -9,19 +9,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mnemos.bench import layers_report as report
 from mnemos.bench.forms.training import one_thread
 from mnemos.errors import InvalidInput
-from mnemos.neural.memory import MemoryLayer
-from mnemos.neural.mixers import Described, mixer_of
+from mnemos.neural.memory import MemoryLayer, State
+from mnemos.neural.mixers import Described, feed_of, mixer_of
 from mnemos.neural.presets import PRESETS
 from mnemos.neural.state import size
 
 Progress = Callable[[str, int, int], None]
 LENGTHS = (512, 1024, 2048, 4096, 8192, 16384)
-LAYERS: dict[str, Described] = {"attention": "attention", "lstm": "lstm", **{name: name for name in PRESETS}}
+LAYERS: dict[str, Described] = {
+    "attention": "attention",
+    "lstm": "lstm",
+    **{name: name for name in PRESETS},
+    "product-keys": {"feed": "product-keys", "is_gated": False},
+    "peer": "peer",
+}
+LOOKUPS = ("product-keys", "peer")
+"""Tables that are looked up: they read every token by itself, and carry nothing."""
 QUICK_ONES = ("attention", "gated-delta-net", "titans")
 
 
@@ -73,9 +81,15 @@ def run(plan: Plan = FULL, *, names: Sequence[str] = (), seed: int = 0, progress
     return report.Run(told, speeds, held, seed)
 
 
-def built(name: str, plan: Plan, seed: int) -> MemoryLayer:
+def built(name: str, plan: Plan, seed: int) -> nn.Module:
     """A layer of that shape; the caller's random state stays."""
     described = LAYERS[name]
+    if name in LOOKUPS:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            table = feed_of(described, plan.width, name)
+        assert table is not None
+        return table.to(plan.device)
     choices: dict[str, Any] = {"mixer": described} if isinstance(described, str) else dict(described)
     if name != "lstm":
         choices["heads"] = plan.heads
@@ -90,18 +104,19 @@ def texts(plan: Plan, tokens: int, seed: int) -> Tensor:
     return drawn.to(plan.device)
 
 
-def timed(name: str, layer: MemoryLayer, plan: Plan, seed: int) -> list[report.Speed]:
+def timed(name: str, layer: nn.Module, plan: Plan, seed: int) -> list[report.Speed]:
     """Each way some rounds, after one that does not count."""
     x = texts(plan, plan.tokens, seed)
     ways: dict[str, Callable[[], object]] = {
-        report.STEP: lambda: _read(lambda: layer.unrolled(x)),
         report.CHUNK: lambda: _read(lambda: layer(x)),
         report.TRAIN: lambda: _trained(layer, x),
     }
+    for go in ways.values():
+        go()
+    if isinstance(layer, MemoryLayer):
+        _read(lambda: layer.unrolled(x[:, :16]))
+        ways = {report.STEP: lambda: _read(lambda: layer.unrolled(x)), **ways}
     found: dict[str, list[float]] = {way: [] for way in ways}
-    _read(lambda: layer.unrolled(x[:, :16]))
-    for way in (report.CHUNK, report.TRAIN):
-        ways[way]()
     for _ in range(plan.rounds):
         for way, go in ways.items():
             begun = time.perf_counter()
@@ -112,11 +127,11 @@ def timed(name: str, layer: MemoryLayer, plan: Plan, seed: int) -> list[report.S
     return [report.Speed(name, way, plan.batch * plan.tokens, seconds) for way, seconds in found.items()]
 
 
-def kept(name: str, layer: MemoryLayer, x: Tensor) -> report.Held:
+def kept(name: str, layer: nn.Module, x: Tensor) -> report.Held:
     """What is kept for the way back, counted: the same on every machine."""
     own = {one.untyped_storage().data_ptr() for one in layer.parameters()}
     with counted(own) as found:
-        y, state = layer(x.requires_grad_())
+        y, state = _answered(layer, x.requires_grad_())
     bytes_ = sum(found.values())
     del y
     return report.Held(name, x.shape[1], bytes_, size(state))
@@ -142,6 +157,14 @@ def _read(go: Callable[[], object]) -> None:
         go()
 
 
-def _trained(layer: MemoryLayer, x: Tensor) -> None:
-    y, _ = layer(x)
-    y.square().mean().backward()
+def _answered(layer: nn.Module, x: Tensor) -> tuple[Tensor, State]:
+    """What a layer says, and its state; None where it has none."""
+    if isinstance(layer, MemoryLayer):
+        y, state = layer(x)
+        return y, state
+    return layer(x), None
+
+
+def _trained(layer: nn.Module, x: Tensor) -> None:
+    y, _ = _answered(layer, x)
+    y.square().mean().backward()  # type: ignore[no-untyped-call]
