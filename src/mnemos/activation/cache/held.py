@@ -1,0 +1,215 @@
+"""What the heads of one layer hold, flat: the tokens of every row and head one after another, and how many each has.
+
+Heads need not hold equally many tokens, nor rows, and nothing is filled up: what is not held takes no bytes. Where all
+hold equally many, the flat tensors are seen as [rows, heads, tokens, dimensions] without a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol, Self
+
+import torch
+from torch import Tensor
+
+NOWHERE = -1
+"""The position of a slot in which there is no token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """How tokens that come are put behind those that each head has.
+
+    Either everything is even (`index` is None) and `before` tokens stand in each of `lists` heads, or `index` says from
+    where in (what was there, what comes) each token of the new whole is taken.
+    """
+
+    lists: int
+    before: int
+    index: Tensor | None
+
+    def __call__(self, old: Tensor, new: Tensor) -> Tensor:
+        """One flat tensor of two; a new storage always."""
+        if self.index is not None:
+            return torch.cat([old, new])[self.index]
+        shape = (self.lists, -1, *old.shape[1:])
+        halves = [old.view(self.lists, self.before, *old.shape[1:]), new.view(shape)]
+        return torch.cat(halves, 1).flatten(0, 1)
+
+
+class Stored(Protocol):
+    """How the keys or the values of a layer are kept: exactly, or smaller. All tensors are [tokens, dimensions]."""
+
+    def read(self) -> Tensor:
+        """All of them, in the type that the model computes in."""
+        ...
+
+    def joined(self, new: Tensor, joint: Joint, positions: Tensor) -> Self:
+        """With tokens that came; `positions` are those of the whole, [tokens]."""
+        ...
+
+    def taken(self, index: Tensor, positions: Tensor) -> Self:
+        """Some of them, in a storage of their own; `positions` are those of what is taken."""
+        ...
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """All that it consists of, by name: what it is saved as, and what its bytes are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Keys or values as the model made them."""
+
+    tensor: Tensor
+
+    def read(self) -> Tensor:
+        """All of them."""
+        return self.tensor
+
+    def joined(self, new: Tensor, joint: Joint, positions: Tensor) -> Exact:
+        """With tokens that came."""
+        return Exact(joint(self.tensor, new))
+
+    def taken(self, index: Tensor, positions: Tensor) -> Exact:
+        """Some of them."""
+        return Exact(self.tensor[index])
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """The one tensor."""
+        return {"exact": self.tensor}
+
+
+@dataclass(frozen=True)
+class Held:
+    """The tokens that each head of each row of a layer holds. It is never changed; every step makes another one."""
+
+    counts: Tensor
+    """Tokens of each head, [rows, heads], int64, on the CPU whatever the device of the rest."""
+    keys: Stored
+    """Turned to the places at which they were read."""
+    values: Stored
+    positions: Tensor
+    """Which token of its row each is, padding not counted, [tokens], int32, ascending in each head."""
+    marks: Mapping[str, Tensor]
+    """Numbers that a policy has each token carry, each [tokens], float32."""
+
+    @classmethod
+    def nothing(cls, keys: Tensor, values: Tensor, marks: Mapping[str, float], keep: type[Exact] = Exact) -> Held:
+        """No tokens yet.
+
+        Args:
+            keys: any of this layer, [rows, heads, tokens, dimensions]; shape, type and device are taken from it.
+            values: the same of values.
+            marks: names of numbers that tokens are to carry.
+            keep: how keys and values are kept.
+        """
+        return cls(
+            counts=torch.zeros(keys.shape[:2], dtype=torch.int64),
+            keys=keep(keys.new_empty(0, keys.shape[-1])),
+            values=keep(values.new_empty(0, values.shape[-1])),
+            positions=torch.empty(0, dtype=torch.int32, device=keys.device),
+            marks={name: torch.empty(0, device=keys.device) for name in marks},
+        )
+
+    @cached_property
+    def widest(self) -> int:
+        """Tokens of the head that holds most."""
+        return int(self.counts.max()) if self.counts.numel() else 0
+
+    @cached_property
+    def is_even(self) -> bool:
+        """Whether all heads hold equally many."""
+        return bool((self.counts == self.widest).all())
+
+    @cached_property
+    def slots(self) -> Tensor:
+        """Where each head's tokens lie in what is flat, [rows, heads, widest]; -1 where there is none."""
+        counts = self.counts.flatten()
+        starts = counts.cumsum(0) - counts
+        steps = torch.arange(self.widest)
+        slots = torch.where(steps < counts[:, None], starts[:, None] + steps, NOWHERE)
+        return slots.view(*self.counts.shape, self.widest).to(self.positions.device)
+
+    def shaped(self, flat: Tensor, empty: float = 0) -> Tensor:
+        """Something flat, [tokens, ...], as [rows, heads, widest, ...], with `empty` where there is no token."""
+        if self.is_even:
+            return flat.view(*self.counts.shape, self.widest, *flat.shape[1:])
+        if not len(flat):
+            return flat.new_full((*self.counts.shape, self.widest, *flat.shape[1:]), empty)
+        shaped = flat[self.slots.clamp_min(0)]
+        missing = self.slots == NOWHERE
+        return shaped.masked_fill_(missing.view(*missing.shape, *[1] * (flat.dim() - 1)), empty)
+
+    def flat(self, shaped: Tensor) -> Tensor:
+        """The inverse of `shaped`."""
+        return shaped.flatten(0, 2) if self.is_even else shaped[self.slots != NOWHERE]
+
+    def added(self, keys: Tensor, values: Tensor, positions: Tensor, initial: Mapping[str, float]) -> Held:
+        """With tokens that came behind those that are there.
+
+        Args:
+            keys: [rows, heads, new, dimensions].
+            values: the same of values.
+            positions: [rows, new]; -1: padding, which is not held at all.
+            initial: the number that each new token carries at first, by name.
+        """
+        rows, heads, new, _ = keys.shape
+        spread = positions[:, None].expand(rows, heads, new).flatten().to(torch.int32)
+        came, joint = self._joint(positions, heads)
+        counts = self.counts + came[:, None]
+        whole = joint(self.positions, spread)
+        return Held(
+            counts,
+            self.keys.joined(keys.reshape(-1, keys.shape[-1]), joint, whole),
+            self.values.joined(values.reshape(-1, values.shape[-1]), joint, whole),
+            whole,
+            {name: joint(old, old.new_full(spread.shape, initial[name])) for name, old in self.marks.items()},
+        )
+
+    def taken(self, index: Tensor, counts: Tensor) -> Held:
+        """Some tokens only; what is not among them is let go.
+
+        Args:
+            index: where they lie in what is flat, row after row, head after head, ascending in each head, [tokens].
+            counts: how many each head keeps, [rows, heads], on the CPU.
+        """
+        positions = self.positions[index]
+        return Held(
+            counts,
+            self.keys.taken(index, positions),
+            self.values.taken(index, positions),
+            positions,
+            {name: mark[index] for name, mark in self.marks.items()},
+        )
+
+    def picked(self, rows: Tensor) -> Held:
+        """Other rows: each is one of those that are there, [rows], on the CPU."""
+        slots = self.slots[rows.to(self.slots.device)]
+        return self.taken(slots[slots != NOWHERE], self.counts[rows])
+
+    def marked(self, marks: Mapping[str, Tensor]) -> Held:
+        """With other numbers, each [rows, heads, widest]."""
+        return replace(self, marks={**self.marks, **{name: self.flat(mark).float() for name, mark in marks.items()}})
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All that takes bytes."""
+        kept = [*self.keys.tensors().values(), *self.values.tensors().values()]
+        return [self.counts, *kept, self.positions, *self.marks.values()]
+
+    def _joint(self, positions: Tensor, heads: int) -> tuple[Tensor, Joint]:
+        """How many tokens come to each row, on the CPU, and how they are put behind those that are there."""
+        rows, new = positions.shape
+        real = (positions != NOWHERE).cpu()
+        came = real.sum(1)
+        if self.is_even and bool(real.all()):
+            return came, Joint(rows * heads, self.widest, None)
+        total = int(self.counts.sum())
+        arriving = torch.where(real, torch.arange(new), NOWHERE)[:, None].expand(rows, heads, new)
+        lists = torch.arange(rows * heads).view(rows, heads, 1)
+        behind = torch.where(arriving == NOWHERE, NOWHERE, total + lists * new + arriving)
+        both = torch.cat([self.slots.cpu(), behind], -1)
+        return came, Joint(rows * heads, self.widest, both[both != NOWHERE].to(self.positions.device))

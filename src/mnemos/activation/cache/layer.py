@@ -1,0 +1,245 @@
+"""One layer of a cache: it holds what its policy leaves of the tokens that were read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import CacheLayerMixin
+
+from mnemos.activation.cache.budgets import Budget, Spread, best
+from mnemos.activation.cache.held import NOWHERE, Held
+from mnemos.activation.cache.looking import Asked, Seen, attention
+from mnemos.activation.cache.policy import Look, Policy, Shown
+from mnemos.activation.rotation import Rotation, put_on, take_off
+from mnemos.errors import InvalidInput
+
+LAYER = "_mnemos_layer"
+"""The attribute of the keys that a layer hands to the model, by which attention finds the layer again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What all layers of a cache share, and what one layer of it is."""
+
+    policy: Policy
+    budget: Budget
+    spread: Spread
+    rotation: Rotation | None
+    layer: int
+    layers: int
+    window: int | None
+    """How many tokens the layer looks back, itself included; None: all."""
+    kind: str
+
+
+class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
+    """A layer that looks at what it holds, and then lets go of what its policy does not keep.
+
+    Tokens are counted twice: `columns` counts what the batch has read, padding included, as the library does; `seen`
+    counts the tokens of each row, from which budgets, windows and positions are taken.
+    """
+
+    is_compileable = False
+    is_croppable = False
+    supports_early_init = False
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.is_sliding = rules.window is not None
+        self.reset()
+
+    def reset(self) -> None:
+        """Hold nothing, as at first."""
+        self.held: Held | None = None
+        self.columns = 0
+        self.seen = torch.zeros(0, dtype=torch.int64)
+        self.rows = torch.zeros(0, dtype=torch.int64)
+        self.is_initialized = False
+        self._waiting: tuple[Tensor, Tensor] | None = None
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Take shape, type and device from the first keys and values."""
+        rows = len(key_states)
+        self.held = Held.nothing(key_states, value_states, self.rules.policy.marks)
+        self.seen, self.rows = torch.zeros(rows, dtype=torch.int64), torch.arange(rows)
+        self.is_initialized = True
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Hand keys and values on to attention, which brings them back with their queries (see `attend`).
+
+        Raises:
+            InvalidInput: the last ones never came back.
+        """
+        if self._waiting is not None:
+            problem = "does not hand the cache's keys to the attention function as it got them"
+            raise InvalidInput("model", problem, "use a model with plain rotary or absolute attention")
+        self._waiting = key_states, value_states
+        setattr(key_states, LAYER, self)
+        return key_states, value_states
+
+    @torch.no_grad()
+    def _arrive(self, asked: Asked) -> tuple[Held, Tensor]:
+        """Take in the tokens that were handed on; returns what is held with them, and their positions."""
+        assert self._waiting is not None
+        (keys, values), self._waiting = self._waiting, None
+        if not self.is_initialized:
+            self.lazy_initialization(keys, values)
+        rows, new = len(keys), keys.shape[-2]
+        if rows != len(self.seen):
+            self._widen(rows)
+        real = torch.ones(rows, new, dtype=torch.bool) if asked.real is None else asked.real.cpu()
+        at = torch.where(real, self.seen[:, None] + real.cumsum(1) - 1, NOWHERE)
+        self.seen, self.columns = self.seen + real.sum(1), self.columns + new
+        assert self.held is not None
+        return self.held.added(keys, values, at, self.rules.policy.marks), at
+
+    def attend(self, asked: Asked) -> Tensor:
+        """What the queries find among all that is held, [rows, query heads, queries, dimensions].
+
+        Afterwards the layer holds what its policy keeps.
+        """
+        held, at = self._arrive(asked)
+        there = at.to(asked.query.device)
+        positions = held.shaped(held.positions, NOWHERE)
+        keys = self._placed(held.shaped(held.keys.read()), positions, there)
+        is_whole = held.is_even and bool((at != NOWHERE).all())
+        seen = Seen(keys, held.shaped(held.values.read()), positions, there, self.rules.window, is_whole)
+        noted = _Noted(self.rules, held, positions)
+        found = attention(asked, seen, self.rules.policy.looks, noted)
+        with torch.no_grad():
+            self.held = self._left(asked, self._within(noted.held), at)
+        return found
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All that takes bytes."""
+        return [] if self.held is None else [*self.held.tensors, self.seen, self.rows]
+
+    @property
+    def kept(self) -> list[list[list[int]]]:
+        """The positions that are held, by row and head."""
+        if self.held is None:
+            return []
+        parts = torch.split(self.held.positions.cpu(), self.held.counts.flatten().tolist())
+        heads = self.held.counts.shape[1]
+        return [[part.tolist() for part in parts[at : at + heads]] for at in range(0, len(parts), heads)]
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """For how many tokens, and from which on, the library would make a mask."""
+        return self.columns + query_length, 0
+
+    def get_seq_length(self) -> int:
+        """Tokens that were read, padding included, held or not: the library counts places from it."""
+        return self.columns
+
+    def get_max_length(self) -> int:
+        """No maximum."""
+        return -1
+
+    def crop(self, tokens_to_remove: int) -> None:
+        """Refuse to take back tokens: what went to make room for them is gone.
+
+        Raises:
+            InvalidInput: always, unless there is nothing to remove.
+        """
+        if tokens_to_remove:
+            problem = "cannot be cut back: what its policy dropped since is gone"
+            raise InvalidInput("past_key_values", problem, "generate without assistant, prompt lookup or contrast")
+
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        """Let every row go on from another one."""
+        self.batch_select_indices(beam_idx)
+
+    def batch_select_indices(self, indices: Tensor) -> None:
+        """Keep some rows, in this order; indices or a mask over rows."""
+        if self.held is not None:
+            rows = torch.arange(len(self.seen))[indices.cpu()]
+            self.held, self.seen, self.rows = self.held.picked(rows), self.seen[rows], self.rows[rows]
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        """Have every row so many times, its copies one after another."""
+        self.batch_select_indices(torch.arange(len(self.seen)).repeat_interleave(repeats))
+
+    def _widen(self, rows: int) -> None:
+        """Share what is held by few rows between many, where one conversation goes on in several ways."""
+        if not len(self.seen) or rows % len(self.seen):
+            problem = f"holds {len(self.seen)} rows, and is given {rows}"
+            raise InvalidInput("past_key_values", problem, "go on with the batch that it has read")
+        self.batch_repeat_interleave(rows // len(self.seen))
+
+    def _placed(self, keys: Tensor, positions: Tensor, at: Tensor) -> Tensor:
+        """Keys where the policy wants them to stand; only those that stand elsewhere are turned."""
+        places = self.rules.policy.places(positions, at)
+        if places is None:
+            return keys
+        if self.rules.rotation is None:
+            raise InvalidInput("policy", "places keys, and does not say so", "set its `rotates`")
+        moved = (places != positions) & (positions != NOWHERE)
+        old, new = positions[moved].long(), places[moved].long()
+        if not len(old):
+            return keys
+        length = int(torch.maximum(old, new).max()) + 1
+        off, on = (self.rules.rotation.angles(some, length, self.rules.kind) for some in (old, new))
+        keys = keys.clone()
+        keys[moved] = put_on(take_off(keys[moved], off), on)
+        return keys
+
+    def _within(self, held: Held) -> Held:
+        """What is still in the layer's window when the next token comes."""
+        if self.rules.window is None or int(self.seen.max()) < self.rules.window:
+            return held
+        behind = self.seen.to(held.positions.device)[:, None, None] - self.rules.window
+        gone = held.shaped(held.positions, NOWHERE) <= behind
+        return best(held, torch.zeros_like(gone, dtype=torch.float32).masked_fill_(gone, -math.inf), held.counts)
+
+    def _left(self, asked: Asked, held: Held, at: Tensor) -> Held:
+        """What stays of what is held."""
+        policy, spread = self.rules.policy, self.rules.spread
+        room = spread.rooms(self.rules.budget.room(self.seen), self.rules.layer, self.rules.layers)
+        shown = self._shown(asked, held, at, room)
+        due = policy.due(shown)
+        if not policy.prunes:
+            due = due & (held.counts > room[:, None]).any(1)
+        if not bool(due.any()):
+            return held
+        spared = ~due.to(held.positions.device)[:, None, None]
+        scores = policy.scores(shown).float().masked_fill(spared, 0)
+        counts = torch.where(due[:, None], spread.counts(shown.only(scores), room, held.counts), held.counts)
+        return best(held, scores, counts)
+
+    def _shown(self, asked: Asked, held: Held, at: Tensor, room: Tensor) -> Shown:
+        rules = self.rules
+        return Shown(
+            layer=rules.layer,
+            layers=rules.layers,
+            held=held,
+            seen=self.seen,
+            new=(at != NOWHERE).sum(1),
+            rows=self.rows,
+            room=torch.minimum(held.counts, room[:, None]),
+            window=rules.window,
+            queries=asked.query if rules.policy.queries else None,
+            at=at.to(asked.query.device),
+            places=asked.places,
+            rotation=rules.rotation,
+            kind=rules.kind,
+        )
+
+
+class _Noted:
+    """What a policy notes while queries look."""
+
+    def __init__(self, rules: Rules, held: Held, positions: Tensor) -> None:
+        self.held = held
+        self._rules, self._positions = rules, positions
+
+    def __call__(self, weights: Tensor, at: Tensor) -> None:
+        """Let the policy see some weights."""
+        with torch.no_grad():
+            marks = {name: self.held.shaped(mark) for name, mark in self.held.marks.items()}
+            look = Look(self._rules.layer, weights, at, self._positions, marks)
+            self.held = self.held.marked(self._rules.policy.look(look))

@@ -1,0 +1,10 @@
+"""The policies, each in a file of its own; importing this makes all of them known by name."""
+
+from __future__ import annotations
+
+from mnemos.activation.cache.policies.full import Full
+from mnemos.activation.cache.policies.oracle import Oracle
+from mnemos.activation.cache.policies.random import Random
+from mnemos.activation.cache.policies.streaming import StreamingLLM
+
+__all__ = ["Full", "Oracle", "Random", "StreamingLLM"]
