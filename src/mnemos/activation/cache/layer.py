@@ -14,7 +14,8 @@ from mnemos.activation.cache.budgets import Budget, Spread, best
 from mnemos.activation.cache.held import NOWHERE, Held
 from mnemos.activation.cache.looking import Asked, Seen, attention
 from mnemos.activation.cache.policy import Look, Policy, Shown
-from mnemos.activation.rotation import Rotation, put_on, take_off
+from mnemos.activation.cache.turning import Turning
+from mnemos.activation.rotation import Rotation
 from mnemos.errors import InvalidInput
 
 LAYER = "_mnemos_layer"
@@ -29,6 +30,9 @@ class Rules:
     budget: Budget
     spread: Spread
     rotation: Rotation | None
+    """Where the policy asks for it."""
+    turning: Turning | None
+    """Where the policy moves keys."""
     layer: int
     layers: int
     window: int | None
@@ -176,16 +180,11 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         places = self.rules.policy.places(positions, at)
         if places is None:
             return keys
-        if self.rules.rotation is None:
-            raise InvalidInput("policy", "places keys, and does not say so", "set its `rotates`")
+        if self.rules.turning is None:
+            raise InvalidInput("policy", "moves keys, and does not say so", "set its `moves`")
         moved = (places != positions) & (positions != NOWHERE)
-        old, new = positions[moved].long(), places[moved].long()
-        if not len(old):
-            return keys
-        length = int(torch.maximum(old, new).max()) + 1
-        off, on = (self.rules.rotation.angles(some, length, self.rules.kind) for some in (old, new))
         keys = keys.clone()
-        keys[moved] = put_on(take_off(keys[moved], off), on)
+        keys[moved] = self.rules.turning.moved(keys[moved], positions[moved], places[moved], self.rules.kind)
         return keys
 
     def _within(self, held: Held) -> Held:

@@ -9,6 +9,7 @@ and so does what comes after them, as if nothing had gone.
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from torch import Tensor
@@ -18,6 +19,7 @@ from mnemos.activation.cache.attention import Columns, is_on, switched_on
 from mnemos.activation.cache.budgets import Budget, Spread, Uniform
 from mnemos.activation.cache.layer import MemoryLayer, Rules
 from mnemos.activation.cache.policy import Policy, read_policy
+from mnemos.activation.cache.turning import Turning
 from mnemos.activation.models import SLIDING, Decoder, _layer_types
 from mnemos.errors import InvalidInput
 
@@ -54,10 +56,11 @@ class MemoryCache(Cache):
         config = model.config.get_text_config()
         if model.config.is_encoder_decoder:
             raise InvalidInput("model", "reads with an encoder", "use a model that only decodes")
-        rotation = Decoder(model).rotation if self.policy.rotates else None
+        rotation = Decoder(model).rotation if self.policy.rotates or self.policy.moves else None
+        turning = Turning(rotation, config) if rotation and self.policy.moves else None
         kinds = _layer_types(config, config.num_hidden_layers)
         switched_on(model)
-        self._model = model
+        self._model = weakref.ref(model)
         layers: list[Any] = [
             MemoryLayer(
                 Rules(
@@ -65,6 +68,7 @@ class MemoryCache(Cache):
                     budget=self.budget,
                     spread=spread or Uniform(),
                     rotation=rotation,
+                    turning=turning,
                     layer=number,
                     layers=len(kinds),
                     window=int(config.sliding_window) if kind == SLIDING else None,
@@ -98,7 +102,8 @@ class MemoryCache(Cache):
         Raises:
             InvalidInput: the model no longer looks through the attention function of this cache.
         """
-        if not is_on(self._model):
+        model = self._model()
+        if model is None or not is_on(model):
             problem = "looks through another attention function than when the cache was made"
             raise InvalidInput("model", problem, "make a new cache for it")
         length, offset = super().get_mask_sizes(query_length, layer_idx)

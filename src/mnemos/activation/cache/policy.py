@@ -127,6 +127,8 @@ class Policy:
     """Whether it has to see the queries."""
     rotates: bool = False
     """Whether it has to know how the model turns its keys; models that do not turn them are refused."""
+    moves: bool = False
+    """Whether it has keys stand elsewhere than where they were read (see `places`)."""
     prunes: bool = False
     """Whether it lets tokens go though there is room; else it is asked only where there is too little."""
     marks: Mapping[str, float] = {}

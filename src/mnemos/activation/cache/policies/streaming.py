@@ -33,7 +33,7 @@ class StreamingLLM(Policy):
     def __init__(self, sinks: int = 4, *, close: bool = True) -> None:
         if isinstance(sinks, bool) or not isinstance(sinks, int) or sinks < 0:
             raise InvalidInput("sinks", f"{sinks!r} is not a number of tokens", "give a whole number, 0 or more")
-        self.sinks, self.rotates = sinks, close
+        self.sinks, self.moves = sinks, close
 
     def scores(self, shown: Shown) -> Tensor:
         """Sinks first, then the later the better."""
@@ -41,7 +41,7 @@ class StreamingLLM(Policy):
 
     def places(self, positions: Tensor, at: Tensor) -> Tensor | None:
         """Side by side, counted back from the first query, which stays where it is."""
-        if not self.rotates:
+        if not self.moves:
             return None
         nobody = torch.iinfo(at.dtype).max
         first = at.masked_fill(at < 0, nobody).amin(1)[:, None, None]

@@ -1,0 +1,59 @@
+"""Keys that are moved to other places while they are held, at every step and so without delay."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mnemos.activation.rotation import Angles, Rotation, put_on, take_off
+from mnemos.errors import InvalidInput
+
+UNSTEADY = ("dynamic", "longrope")
+"""Kinds of positions whose frequencies change with the length of the text."""
+
+
+class Turning:
+    """The rotary positions of a model whose frequencies stay the same.
+
+    Args:
+        rotation: the model's.
+        settings: its configuration.
+
+    Raises:
+        InvalidInput: its frequencies change with the length of the text.
+    """
+
+    def __init__(self, rotation: Rotation, settings: Any) -> None:
+        rope: dict[str, Any] = getattr(settings, "rope_parameters", None) or {}
+        layered = [own.get("rope_type") for own in rope.values() if isinstance(own, dict)]
+        changing = sorted({*layered, rope.get("rope_type")} & set(UNSTEADY))
+        if changing:
+            problem = f"moves keys, and this model's frequencies change with the length ({changing[0]})"
+            raise InvalidInput(
+                "policy", problem, "use one that leaves them in place, such as StreamingLLM(close=False)"
+            )
+        self._rotation = rotation
+        self._rotary: Any = None
+
+    def moved(self, keys: Tensor, old: Tensor, new: Tensor, kind: str) -> Tensor:
+        """Keys that stood at some positions, put at others.
+
+        Args:
+            keys: [tokens, dimensions].
+            old: where they stand, [tokens].
+            new: where they shall stand, [tokens].
+            kind: of the attention layer.
+        """
+        return put_on(take_off(keys, self._angles(old, kind)), self._angles(new, kind))
+
+    @torch.no_grad()
+    def _angles(self, positions: Tensor, kind: str) -> Angles:
+        if self._rotary is None:
+            self._rotary = self._rotation.fresh(positions.device)
+            self._is_typed = "layer_type" in inspect.signature(self._rotary.forward).parameters
+        told = {"layer_type": kind} if self._is_typed else {}
+        cos, sin = self._rotary(torch.zeros(1, device=positions.device), positions[None], **told)
+        return Angles(cos[0].float(), sin[0].float())
