@@ -6,10 +6,10 @@ hold equally many, the flat tensors are seen as [rows, heads, tokens, dimensions
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -54,8 +54,20 @@ class Stored(Protocol):
         """Some of them, in a storage of their own; `positions` are those of what is taken."""
         ...
 
+    def settled(self, positions: Tensor) -> Self:
+        """After a reading, when all have been looked at and some have gone: what can be made smaller is."""
+        ...
+
     def tensors(self) -> Mapping[str, Tensor]:
         """All that it consists of, by name: what it is saved as, and what its bytes are."""
+        ...
+
+    def restored(self, tensors: Mapping[str, Tensor]) -> Self:
+        """The same kind, of what `tensors` told.
+
+        Raises:
+            KeyError, ValueError: they are those of another kind.
+        """
         ...
 
 
@@ -77,9 +89,26 @@ class Exact:
         """Some of them."""
         return Exact(self.tensor[index])
 
+    def settled(self, positions: Tensor) -> Exact:
+        """As it is."""
+        return self
+
     def tensors(self) -> Mapping[str, Tensor]:
         """The one tensor."""
         return {"exact": self.tensor}
+
+    def restored(self, tensors: Mapping[str, Tensor]) -> Exact:
+        """The one tensor again."""
+        return Exact(tensors["exact"])
+
+
+Storing = Callable[[Tensor, Literal["keys", "values"], int], Stored]
+"""Makes of an empty tensor, [0, dimensions], how the keys or values of a layer (its number) are to be kept."""
+
+
+def exactly(empty: Tensor, which: Literal["keys", "values"], layer: int) -> Stored:
+    """Keep all as the model made it."""
+    return Exact(empty)
 
 
 @dataclass(frozen=True)
@@ -97,22 +126,20 @@ class Held:
     """Numbers that a policy has each token carry, each [tokens], float32."""
 
     @classmethod
-    def nothing(cls, keys: Tensor, values: Tensor, marks: Mapping[str, float], keep: type[Exact] = Exact) -> Held:
+    def nothing(cls, rows: int, heads: int, keys: Stored, values: Stored, marks: Mapping[str, float]) -> Held:
         """No tokens yet.
 
         Args:
-            keys: any of this layer, [rows, heads, tokens, dimensions]; shape, type and device are taken from it.
+            rows: of the batch.
+            heads: that have keys and values.
+            keys: none, in the way in which they are to be kept.
             values: the same of values.
             marks: names of numbers that tokens are to carry.
-            keep: how keys and values are kept.
         """
-        return cls(
-            counts=torch.zeros(keys.shape[:2], dtype=torch.int64),
-            keys=keep(keys.new_empty(0, keys.shape[-1])),
-            values=keep(values.new_empty(0, values.shape[-1])),
-            positions=torch.empty(0, dtype=torch.int32, device=keys.device),
-            marks={name: torch.empty(0, device=keys.device) for name in marks},
-        )
+        device = keys.read().device
+        counts = torch.zeros(rows, heads, dtype=torch.int64)
+        nowhere = torch.empty(0, dtype=torch.int32, device=device)
+        return cls(counts, keys, values, nowhere, {name: torch.empty(0, device=device) for name in marks})
 
     @cached_property
     def widest(self) -> int:
@@ -193,6 +220,11 @@ class Held:
     def marked(self, marks: Mapping[str, Tensor]) -> Held:
         """With other numbers, each [rows, heads, widest]."""
         return replace(self, marks={**self.marks, **{name: self.flat(mark).float() for name, mark in marks.items()}})
+
+    def settled(self) -> Held:
+        """After a reading, when all have been looked at and some have gone."""
+        keys, values = self.keys.settled(self.positions), self.values.settled(self.positions)
+        return self if keys is self.keys and values is self.values else replace(self, keys=keys, values=values)
 
     @property
     def tensors(self) -> list[Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers.cache_utils import CacheLayerMixin
 
 from mnemos.activation.cache.budgets import Budget, Spread, best
-from mnemos.activation.cache.held import NOWHERE, Held
+from mnemos.activation.cache.held import NOWHERE, Held, Storing
 from mnemos.activation.cache.looking import Asked, Seen, attention
 from mnemos.activation.cache.policy import Look, Policy, Shown
 from mnemos.activation.cache.turning import Turning
@@ -33,6 +33,7 @@ class Rules:
     """Where the policy asks for it."""
     turning: Turning | None
     """Where the policy moves keys."""
+    store: Storing
     layer: int
     layers: int
     window: int | None
@@ -67,9 +68,26 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Take shape, type and device from the first keys and values."""
-        rows = len(key_states)
-        self.held = Held.nothing(key_states, value_states, self.rules.policy.marks)
-        self.seen, self.rows = torch.zeros(rows, dtype=torch.int64), torch.arange(rows)
+        rows, heads = key_states.shape[:2]
+        held = self.nothing(rows, heads, key_states.flatten(0, 2)[:0], value_states.flatten(0, 2)[:0])
+        self.resumed(held, 0, torch.zeros(rows, dtype=torch.int64), torch.arange(rows))
+
+    def nothing(self, rows: int, heads: int, keys: Tensor, values: Tensor) -> Held:
+        """No tokens, in the way in which this layer keeps them.
+
+        Args:
+            rows: of the batch.
+            heads: that have keys and values.
+            keys: of no token, [0, dimensions], of the type and on the device of the model.
+            values: the same of values.
+        """
+        store, layer = self.rules.store, self.rules.layer
+        kept = store(keys.clone(), "keys", layer), store(values.clone(), "values", layer)
+        return Held.nothing(rows, heads, *kept, self.rules.policy.marks)
+
+    def resumed(self, held: Held, columns: int, seen: Tensor, rows: Tensor) -> None:
+        """Go on from where another layer stood: see the attributes of these names."""
+        self.held, self.columns, self.seen, self.rows = held, columns, seen, rows
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
@@ -115,8 +133,18 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         noted = _Noted(self.rules, held, positions)
         found = attention(asked, seen, self.rules.policy.looks, noted)
         with torch.no_grad():
-            self.held = self._left(asked, self._within(noted.held), at)
+            self.held = self._left(asked, self._within(noted.held), at).settled()
         return found
+
+    @property
+    def keys(self) -> Tensor | None:  # type: ignore[override]
+        """What is held, turned to its places, [rows, heads, held, dimensions]; 0 where a head holds fewer."""
+        return None if self.held is None else self.held.shaped(self.held.keys.read())
+
+    @property
+    def values(self) -> Tensor | None:  # type: ignore[override]
+        """What is held, [rows, heads, held, dimensions]; 0 where a head holds fewer."""
+        return None if self.held is None else self.held.shaped(self.held.values.read())
 
     @property
     def tensors(self) -> list[Tensor]:

@@ -10,18 +10,27 @@ and so does what comes after them, as if nothing had gone.
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from collections.abc import Sequence
+from types import FunctionType
+from typing import Any, Self
 
+import torch
 from torch import Tensor
 from transformers import Cache, PreTrainedModel
 
 from mnemos.activation.cache.attention import Columns, is_on, switched_on
 from mnemos.activation.cache.budgets import Budget, Spread, Uniform
+from mnemos.activation.cache.held import Storing, exactly
 from mnemos.activation.cache.layer import MemoryLayer, Rules
 from mnemos.activation.cache.policy import Policy, read_policy
+from mnemos.activation.cache.saving import RECIPE, load, save
 from mnemos.activation.cache.turning import Turning
+from mnemos.activation.fingerprint import fingerprint_of
 from mnemos.activation.models import SLIDING, Decoder, _layer_types
+from mnemos.activation.shelf import System
 from mnemos.errors import InvalidInput
+from mnemos.records import Memory
+from mnemos.store.artifact_rows import Artifact
 
 
 class MemoryCache(Cache):
@@ -38,6 +47,7 @@ class MemoryCache(Cache):
         budget: how much: a share of the tokens that a row has read, above 0 and up to 1 (all); or a whole number of
             tokens per head, 2 or more. Layers that look back over a window hold no more than it.
         spread: how that is shared out between layers and heads; None: every head gets the same.
+        quantise: how keys and values are kept; None: exactly as the model made them.
 
     Raises:
         InvalidInput: the model's attention cannot be followed, or an argument cannot be accepted.
@@ -50,9 +60,17 @@ class MemoryCache(Cache):
         budget: float = 1.0,
         *,
         spread: Spread | None = None,
+        quantise: Storing | None = None,
     ) -> None:
         self.policy = read_policy(policy)
         self.budget = Budget(budget)
+        spread, store = spread or Uniform(), quantise or exactly
+        self._made = {
+            "policy": _described(self.policy),
+            "budget": str(budget),
+            "spread": _described(spread),
+            "storage": _described(store),
+        }
         config = model.config.get_text_config()
         if model.config.is_encoder_decoder:
             raise InvalidInput("model", "reads with an encoder", "use a model that only decodes")
@@ -66,9 +84,10 @@ class MemoryCache(Cache):
                 Rules(
                     policy=self.policy,
                     budget=self.budget,
-                    spread=spread or Uniform(),
+                    spread=spread,
                     rotation=rotation,
                     turning=turning,
+                    store=store,
                     layer=number,
                     layers=len(kinds),
                     window=int(config.sliding_window) if kind == SLIDING else None,
@@ -102,12 +121,55 @@ class MemoryCache(Cache):
         Raises:
             InvalidInput: the model no longer looks through the attention function of this cache.
         """
-        model = self._model()
-        if model is None or not is_on(model):
-            problem = "looks through another attention function than when the cache was made"
-            raise InvalidInput("model", problem, "make a new cache for it")
+        self._looking()
         length, offset = super().get_mask_sizes(query_length, layer_idx)
         return Columns(length), offset
+
+    def save(
+        self, memory: System, tokenizer: Any, sources: Sequence[str | Memory], *, seconds: float = 0.0
+    ) -> Artifact:
+        """Keep what it holds in a store, as an artifact of the memories that were read; it goes when one of them goes.
+
+        Args:
+            memory: the store.
+            tokenizer: the model's.
+            sources: the memories, or their ids.
+            seconds: that reading took: what takes long to read again is kept longest.
+
+        Raises:
+            InvalidInput: it has read nothing, or a memory has changed since it was read.
+            NotFound: a memory is gone.
+        """
+        fingerprint = fingerprint_of(self._looking(), tokenizer)
+        with memory.artifacts.scratch() as path:
+            save(self._layers(), self._made, fingerprint, path)
+            metadata = {"tokens": self.get_seq_length(), **self._made}
+            return memory.artifacts.keep(
+                "activation", RECIPE, fingerprint.digest, sources, path, metadata=metadata, seconds=seconds
+            )
+
+    def resume(self, memory: System, tokenizer: Any, artifact: Artifact) -> Self:
+        """Hold what was saved, and go on from there.
+
+        Args:
+            memory: the store.
+            tokenizer: the model's.
+            artifact: what `save` returned, or `memory.artifacts.find(recipe="kv-cache")` finds.
+
+        Raises:
+            InvalidInput: this cache has read something already.
+            BlockRefused: another model made it, or a cache that was made otherwise; each difference is named.
+            BlockDamaged: the file is damaged.
+            NotFound: the artifact is gone: a memory that was read was deleted or changed.
+        """
+        if self.get_seq_length():
+            raise InvalidInput("cache", "has read something already", "resume with a new one")
+        model = self._looking()
+        like = torch.empty(0, dtype=model.dtype, device=model.device)
+        path = memory.artifacts.path(artifact)
+        load(self._layers(), self._made, fingerprint_of(model, tokenizer), path, like)
+        memory.artifacts.used([artifact.id])
+        return self
 
     def activate_past_recording(self) -> None:
         """Refuse to take tokens back later: what went to make room for them would be gone.
@@ -118,7 +180,22 @@ class MemoryCache(Cache):
         problem = "cannot take tokens back, as decoding with an assistant or prompt lookup does"
         raise InvalidInput("past_key_values", problem, "generate without assistant_model and prompt_lookup_num_tokens")
 
+    def _looking(self) -> PreTrainedModel:
+        model = self._model()
+        if model is None or not is_on(model):
+            problem = "is gone, or looks through another attention function than when the cache was made"
+            raise InvalidInput("model", problem, "make a new cache for it")
+        return model
+
     def _layers(self) -> list[MemoryLayer]:
         layers: Any = self.layers
         held: list[MemoryLayer] = layers
         return held
+
+
+def _described(part: object) -> str:
+    """What something is, and how it is set, in words that are the same for the same."""
+    if isinstance(part, FunctionType):
+        return part.__qualname__
+    settings = ", ".join(f"{name.strip('_')}={value}" for name, value in sorted(vars(part).items()))
+    return f"{type(part).__qualname__}({settings})"

@@ -28,15 +28,13 @@ class Turning:
 
     def __init__(self, rotation: Rotation, settings: Any) -> None:
         rope: dict[str, Any] = getattr(settings, "rope_parameters", None) or {}
-        layered = [own.get("rope_type") for own in rope.values() if isinstance(own, dict)]
-        changing = sorted({*layered, rope.get("rope_type")} & set(UNSTEADY))
-        if changing:
-            problem = f"moves keys, and this model's frequencies change with the length ({changing[0]})"
-            raise InvalidInput(
-                "policy", problem, "use one that leaves them in place, such as StreamingLLM(close=False)"
-            )
+        kinds = {str(own.get("rope_type")) for own in (rope, *rope.values()) if isinstance(own, dict)}
+        for kind in sorted(kinds & set(UNSTEADY)):
+            problem = f"moves keys, and this model's frequencies change with the length ({kind})"
+            raise InvalidInput("policy", problem, "use one that leaves keys in place, as StreamingLLM(close=False)")
         self._rotation = rotation
         self._rotary: Any = None
+        self._is_typed = False
 
     def moved(self, keys: Tensor, old: Tensor, new: Tensor, kind: str) -> Tensor:
         """Keys that stood at some positions, put at others.
