@@ -54,8 +54,12 @@ class Stored(Protocol):
         """Some of them, in a storage of their own; `positions` are those of what is taken."""
         ...
 
-    def settled(self, positions: Tensor) -> Self:
-        """After a reading, when all have been looked at and some have gone: what can be made smaller is."""
+    def settled(self, counts: Tensor) -> Self:
+        """After a reading, when all have been looked at and some have gone: what can be made smaller is.
+
+        Args:
+            counts: tokens of each head, [rows, heads], on the CPU.
+        """
         ...
 
     def tensors(self) -> Mapping[str, Tensor]:
@@ -89,7 +93,7 @@ class Exact:
         """Some of them."""
         return Exact(self.tensor[index])
 
-    def settled(self, positions: Tensor) -> Exact:
+    def settled(self, counts: Tensor) -> Exact:
         """As it is."""
         return self
 
@@ -223,7 +227,7 @@ class Held:
 
     def settled(self) -> Held:
         """After a reading, when all have been looked at and some have gone."""
-        keys, values = self.keys.settled(self.positions), self.values.settled(self.positions)
+        keys, values = self.keys.settled(self.counts), self.values.settled(self.counts)
         return self if keys is self.keys and values is self.values else replace(self, keys=keys, values=values)
 
     @property

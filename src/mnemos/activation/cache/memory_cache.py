@@ -20,9 +20,10 @@ from transformers import Cache, PreTrainedModel
 
 from mnemos.activation.cache.attention import Columns, is_on, switched_on
 from mnemos.activation.cache.budgets import Budget, Spread, Uniform
-from mnemos.activation.cache.held import Storing, exactly
+from mnemos.activation.cache.held import Storing
 from mnemos.activation.cache.layer import MemoryLayer, Rules
 from mnemos.activation.cache.policy import Policy, read_policy
+from mnemos.activation.cache.quantisers import read_storing
 from mnemos.activation.cache.saving import RECIPE, load, save
 from mnemos.activation.cache.turning import Turning
 from mnemos.activation.fingerprint import fingerprint_of
@@ -47,7 +48,8 @@ class MemoryCache(Cache):
         budget: how much: a share of the tokens that a row has read, above 0 and up to 1 (all); or a whole number of
             tokens per head, 2 or more. Layers that look back over a window hold no more than it.
         spread: how that is shared out between layers and heads; None: every head gets the same.
-        quantise: how keys and values are kept; None: exactly as the model made them.
+        quantise: how keys and values are kept: "int8", "int4" or an object such as `KIVI(bits=4)`; None: exactly as the
+            model made them.
 
     Raises:
         InvalidInput: the model's attention cannot be followed, or an argument cannot be accepted.
@@ -60,11 +62,11 @@ class MemoryCache(Cache):
         budget: float = 1.0,
         *,
         spread: Spread | None = None,
-        quantise: Storing | None = None,
+        quantise: str | Storing | None = None,
     ) -> None:
         self.policy = read_policy(policy)
         self.budget = Budget(budget)
-        spread, store = spread or Uniform(), quantise or exactly
+        spread, store = spread or Uniform(), read_storing(quantise)
         self._made = {
             "policy": _described(self.policy),
             "budget": str(budget),

@@ -1,0 +1,98 @@
+"""A store of keys or values of which the older ones are in few bits and the latest exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from mnemos.activation.cache.few_bits import FewBits
+from mnemos.activation.cache.held import Joint
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """When a store codes what it holds, and how."""
+
+    leaving: Callable[[Tensor], Tensor]
+    """How many of the exact tokens of each head are to be coded, the oldest, when it has so many: both [heads]."""
+    code: Callable[[Tensor], FewBits]
+    """Codes tokens, [tokens, dimensions]: those of a head stand together, in their order."""
+    decode: Callable[[FewBits, torch.dtype], Tensor] = FewBits.read
+    """Its inverse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Keys or values, some coded and some exact.
+
+    New tokens come exact, and so are they read by the step that brings them; only what is left after that step, when
+    what had to go is gone, is coded. So nothing is coded that does not stay.
+    """
+
+    coding: Coding
+    is_coded: Tensor
+    """Which tokens are, [tokens], bool."""
+    coded: FewBits
+    """Those, in order."""
+    exact: Tensor
+    """The others, [others, dimensions]."""
+
+    @classmethod
+    def nothing(cls, coding: Coding, coded: FewBits, empty: Tensor) -> Coded:
+        """No tokens yet; `empty`, [0, dimensions], and `coded` have none."""
+        return cls(coding, torch.empty(0, dtype=torch.bool, device=empty.device), coded, empty)
+
+    def read(self) -> Tensor:
+        """All of them, in order."""
+        whole = self.exact.new_empty(len(self.is_coded), self.exact.shape[-1])
+        whole[self.is_coded] = self.coding.decode(self.coded, self.exact.dtype)
+        whole[~self.is_coded] = self.exact
+        return whole
+
+    def joined(self, new: Tensor, joint: Joint, positions: Tensor) -> Coded:
+        """With tokens that came, exact."""
+        old = len(self.is_coded)
+        source = joint(_numbers(old, new), _numbers(len(new), new) + old)
+        coded = torch.cat([self.is_coded, self.is_coded.new_zeros(len(new))])
+        row = (~coded).cumsum(0) - 1
+        is_coded = coded[source]
+        return replace(self, is_coded=is_coded, exact=torch.cat([self.exact, new])[row[source[~is_coded]]])
+
+    def taken(self, index: Tensor, positions: Tensor) -> Coded:
+        """Some of them: coded ones as they were coded, exact ones exact."""
+        is_coded = self.is_coded[index]
+        first, second = self.is_coded.cumsum(0) - 1, (~self.is_coded).cumsum(0) - 1
+        coded, exact = self.coded.taken(first[index[is_coded]]), self.exact[second[index[~is_coded]]]
+        return replace(self, is_coded=is_coded, coded=coded, exact=exact)
+
+    def settled(self, counts: Tensor) -> Coded:
+        """With what is old enough coded."""
+        lists = torch.arange(counts.numel()).repeat_interleave(counts.flatten()).to(self.is_coded.device)
+        exact = ~self.is_coded
+        waiting = torch.bincount(lists[exact], minlength=counts.numel())
+        leaving = self.coding.leaving(waiting)
+        if not bool(leaving.any()):
+            return self
+        rank = _numbers(len(self.exact), exact) - (waiting.cumsum(0) - waiting)[lists[exact]]
+        goes = rank < leaving[lists[exact]]
+        old, new = self.is_coded.nonzero()[:, 0], exact.nonzero()[:, 0][goes]
+        coded = self.coded.and_(self.coding.code(self.exact[goes]), torch.cat([old, new]).argsort())
+        is_coded = self.is_coded.clone()
+        is_coded[new] = True
+        return replace(self, is_coded=is_coded, coded=coded, exact=self.exact[~goes])
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """All that it consists of."""
+        return {"is_coded": self.is_coded, "exact": self.exact, **self.coded.tensors()}
+
+    def restored(self, tensors: Mapping[str, Tensor]) -> Coded:
+        """Of what `tensors` told."""
+        coded = self.coded.restored(tensors)
+        return replace(self, is_coded=tensors["is_coded"], coded=coded, exact=tensors["exact"])
+
+
+def _numbers(count: int, like: Tensor) -> Tensor:
+    return torch.arange(count, device=like.device)

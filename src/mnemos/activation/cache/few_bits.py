@@ -1,0 +1,105 @@
+"""Tokens in few bits, each on its own: one can go without the others being coded anew.
+
+The codes of a token are its own bytes, and its ranges are either its own too (values) or shared with the tokens that
+were coded with it (keys). A shared range is let go with its last token. What stays is never decoded to be coded again,
+so that errors do not add up however often something goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from mnemos.activation.quantising import CHANNELS, GROUP, TOKENS, one_a_byte, quantised, two_a_byte
+
+
+@dataclass(frozen=True, slots=True)
+class FewBits:
+    """Coded tokens."""
+
+    codes: Tensor
+    """uint8, [tokens, bytes]: one code a byte, or in 4 bits two."""
+    low: Tensor
+    """The least value of each range, [sharings, dimensions] or [tokens, groups of dimensions]."""
+    step: Tensor
+    """The step of each, in the same shape."""
+    sharing: Tensor | None
+    """Whose ranges each token shares, [tokens], int32; None: its own."""
+    bits: int
+    size: int
+    """Dimensions of a token."""
+
+    @classmethod
+    def per_channel(cls, tokens: Tensor, bits: int, group: int) -> FewBits:
+        """Tokens of which so many that follow each other share one range in each dimension, as keys do.
+
+        Args:
+            tokens: [tokens, dimensions], a multiple of `group`.
+            bits: 8 or 4.
+            group: 1 to 32.
+        """
+        size = tokens.shape[-1]
+        made = quantised(tokens.reshape(-1, group, size), bits, TOKENS)
+        codes = one_a_byte(made.codes, (group, size)) if bits == 4 else made.codes
+        codes = codes.reshape(-1, size)
+        sharing = torch.arange(len(tokens), device=tokens.device) // group
+        packed = two_a_byte(codes) if bits == 4 else codes
+        return cls(packed, made.low.squeeze(1), made.step.squeeze(1), sharing.int(), bits, size)
+
+    @classmethod
+    def per_token(cls, tokens: Tensor, bits: int) -> FewBits:
+        """Tokens with ranges of their own, one for every 32 dimensions, as values have."""
+        made = quantised(tokens[:, None], bits, CHANNELS)
+        return cls(made.codes.flatten(1), made.low[:, 0], made.step[:, 0], None, bits, tokens.shape[-1])
+
+    @classmethod
+    def none(cls, bits: int, size: int, device: torch.device, *, shared: bool) -> FewBits:
+        """No tokens yet."""
+        codes = torch.empty(0, size if bits == 8 else (size + 1) // 2, dtype=torch.uint8, device=device)
+        ranges = torch.empty(0, size if shared else -(-size // GROUP), dtype=torch.float16, device=device)
+        sharing = torch.empty(0, dtype=torch.int32, device=device) if shared else None
+        return cls(codes, ranges, ranges.clone(), sharing, bits, size)
+
+    def read(self, dtype: torch.dtype) -> Tensor:
+        """Every token again, [tokens, dimensions], each value within half a step of what it was."""
+        codes = one_a_byte(self.codes, (self.size,)) if self.bits == 4 else self.codes
+        whole = codes.float().mul_(self._spread(self.step)).add_(self._spread(self.low))
+        if dtype == torch.float16:
+            whole.clamp_(torch.finfo(dtype).min, torch.finfo(dtype).max)
+        return whole.to(dtype)
+
+    def taken(self, index: Tensor) -> FewBits:
+        """Some tokens, [tokens], with the ranges that they need and no others."""
+        if self.sharing is None:
+            return replace(self, codes=self.codes[index], low=self.low[index], step=self.step[index])
+        used, sharing = torch.unique(self.sharing[index], return_inverse=True)
+        low, step = self.low[used.long()], self.step[used.long()]
+        return replace(self, codes=self.codes[index], low=low, step=step, sharing=sharing.int())
+
+    def and_(self, more: FewBits, order: Tensor) -> FewBits:
+        """With others, in this order of (these, the others), [tokens]."""
+        codes = torch.cat([self.codes, more.codes])[order]
+        low, step = torch.cat([self.low, more.low]), torch.cat([self.step, more.step])
+        if self.sharing is None or more.sharing is None:
+            return replace(self, codes=codes, low=low[order], step=step[order])
+        sharing = torch.cat([self.sharing, more.sharing + len(self.low)])[order]
+        return replace(self, codes=codes, low=low, step=step, sharing=sharing)
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """All that it consists of."""
+        parts = {"codes": self.codes, "low": self.low, "step": self.step}
+        return parts if self.sharing is None else {**parts, "sharing": self.sharing}
+
+    def restored(self, tensors: Mapping[str, Tensor]) -> FewBits:
+        """Of what `tensors` told."""
+        sharing = None if self.sharing is None else tensors["sharing"]
+        return replace(self, codes=tensors["codes"], low=tensors["low"], step=tensors["step"], sharing=sharing)
+
+    def _spread(self, ranges: Tensor) -> Tensor:
+        """A number of its range for each value, [tokens, dimensions], float32."""
+        if self.sharing is not None:
+            return ranges[self.sharing.long()].float()
+        return ranges.float().repeat_interleave(GROUP, 1)[:, : self.size]
