@@ -4,12 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
-from mnemos.activation.cache.few_bits import FewBits
 from mnemos.activation.cache.held import Joint
+
+
+class Codes(Protocol):
+    """Coded tokens, one after another."""
+
+    def read(self, dtype: torch.dtype) -> Tensor:
+        """All of them decoded, [tokens, dimensions]."""
+        ...
+
+    def taken(self, index: Tensor) -> Self:
+        """Some of them, as they were coded."""
+        ...
+
+    def and_(self, more: Self, order: Tensor) -> Self:
+        """With others, in this order of (these, the others), [tokens]."""
+        ...
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """All that they consist of."""
+        ...
+
+    def restored(self, tensors: Mapping[str, Tensor]) -> Self:
+        """Of what `tensors` told."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +42,9 @@ class Coding:
 
     leaving: Callable[[Tensor], Tensor]
     """How many of the exact tokens of each head are to be coded, the oldest, when it has so many: both [heads]."""
-    code: Callable[[Tensor], FewBits]
-    """Codes tokens, [tokens, dimensions]: those of a head stand together, in their order."""
-    decode: Callable[[FewBits, torch.dtype], Tensor] = FewBits.read
-    """Its inverse."""
+    code: Callable[[Tensor, Tensor], Codes]
+    """Codes tokens, [tokens, dimensions], of which it is told the head, [tokens]: those of a head of a row stand
+    together, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +58,20 @@ class Coded:
     coding: Coding
     is_coded: Tensor
     """Which tokens are, [tokens], bool."""
-    coded: FewBits
+    coded: Codes
     """Those, in order."""
     exact: Tensor
     """The others, [others, dimensions]."""
 
     @classmethod
-    def nothing(cls, coding: Coding, coded: FewBits, empty: Tensor) -> Coded:
+    def nothing(cls, coding: Coding, coded: Codes, empty: Tensor) -> Coded:
         """No tokens yet; `empty`, [0, dimensions], and `coded` have none."""
         return cls(coding, torch.empty(0, dtype=torch.bool, device=empty.device), coded, empty)
 
     def read(self) -> Tensor:
         """All of them, in order."""
         whole = self.exact.new_empty(len(self.is_coded), self.exact.shape[-1])
-        whole[self.is_coded] = self.coding.decode(self.coded, self.exact.dtype)
+        whole[self.is_coded] = self.coded.read(self.exact.dtype)
         whole[~self.is_coded] = self.exact
         return whole
 
@@ -79,7 +102,8 @@ class Coded:
         rank = _numbers(len(self.exact), exact) - (waiting.cumsum(0) - waiting)[lists[exact]]
         goes = rank < leaving[lists[exact]]
         old, new = self.is_coded.nonzero()[:, 0], exact.nonzero()[:, 0][goes]
-        coded = self.coded.and_(self.coding.code(self.exact[goes]), torch.cat([old, new]).argsort())
+        fresh = self.coding.code(self.exact[goes], lists[new] % counts.shape[1])
+        coded = self.coded.and_(fresh, torch.cat([old, new]).argsort())
         is_coded = self.is_coded.clone()
         is_coded[new] = True
         return replace(self, is_coded=is_coded, coded=coded, exact=self.exact[~goes])

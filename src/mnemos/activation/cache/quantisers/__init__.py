@@ -7,11 +7,16 @@ from typing import Any
 
 from mnemos.activation.cache.held import Storing, exactly
 from mnemos.activation.cache.quantisers.kivi import KIVI
+from mnemos.activation.cache.quantisers.wkvquant import Smoothing, WKVQuant
 from mnemos.errors import InvalidInput
 
-__all__ = ["KIVI", "STORINGS", "read_storing"]
+__all__ = ["KIVI", "STORINGS", "Smoothing", "WKVQuant", "read_storing"]
 
-STORINGS: dict[str, Callable[[], Storing]] = {"int8": lambda: KIVI(8), "int4": lambda: KIVI(4)}
+STORINGS: dict[str, Callable[[], Storing]] = {
+    "int8": lambda: KIVI(8),
+    "int4": lambda: KIVI(4),
+    "wkvquant": WKVQuant,
+}
 """What can be asked for by name."""
 
 

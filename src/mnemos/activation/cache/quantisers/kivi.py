@@ -5,7 +5,6 @@ Liu, Yuan, Jin, Zhong, Xu, Braverman, Chen, Hu 2024, "KIVI: A Tuning-Free Asymme
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal
 
 from torch import Tensor
@@ -47,12 +46,17 @@ class KIVI:
 
     def __call__(self, empty: Tensor, which: Literal["keys", "values"], layer: int) -> Stored:
         """An empty store for the keys or the values of a layer."""
-        is_keys = which == "keys"
-        none = FewBits.none(self.bits, empty.shape[-1], empty.device, shared=is_keys)
-        if is_keys:
-            code = partial(FewBits.per_channel, bits=self.bits, group=self.group)
-            return Coded.nothing(Coding(self._whole_residuals, code), none, empty)
-        return Coded.nothing(Coding(self._all_but_residual, partial(FewBits.per_token, bits=self.bits)), none, empty)
+        if which == "keys":
+            none = FewBits.none(self.bits, empty.shape[-1], empty.device, shared=True)
+            return Coded.nothing(Coding(self._whole_residuals, self._keys), none, empty)
+        none = FewBits.none(self.bits, empty.shape[-1], empty.device, shared=False)
+        return Coded.nothing(Coding(self._all_but_residual, self._values), none, empty)
+
+    def _keys(self, tokens: Tensor, heads: Tensor) -> FewBits:
+        return FewBits.per_channel(tokens, self.bits, self.group)
+
+    def _values(self, tokens: Tensor, heads: Tensor) -> FewBits:
+        return FewBits.per_token(tokens, self.bits)
 
     def _whole_residuals(self, exact: Tensor) -> Tensor:
         return exact // self.residual * self.residual
