@@ -188,7 +188,7 @@ class Held:
             initial: the number that each new token carries at first, by name.
         """
         rows, heads, new, _ = keys.shape
-        spread = positions[:, None].expand(rows, heads, new).flatten().to(torch.int32)
+        spread = positions[:, None].expand(rows, heads, new).flatten().to(self.positions)
         came, joint = self._joint(positions, heads)
         counts = self.counts + came[:, None]
         whole = joint(self.positions, spread)

@@ -90,7 +90,7 @@ def load(cache: list[MemoryLayer], made: Mapping[str, str], fingerprint: Fingerp
         parts = [(layer, _own(tensors, number), sizes[number]) for number, layer in enumerate(cache)]
         found = [_held(layer, own, (int(size[0]), int(size[1])), like) for layer, own, size in parts]
     for layer, held in zip(cache, found, strict=True):
-        layer.resumed(held, columns, tensors["seen"], tensors["rows"])
+        layer.resumed(held, columns, tensors["seen"].clone(), tensors["rows"].clone())
 
 
 def _told(held: Held) -> Tensors:
