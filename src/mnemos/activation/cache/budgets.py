@@ -15,11 +15,12 @@ from mnemos.errors import InvalidInput
 class Spread(Protocol):
     """How the room of a cache is shared out between layers and heads."""
 
-    def rooms(self, room: Tensor, layer: int, layers: int) -> Tensor:
+    def rooms(self, room: Tensor, seen: Tensor, layer: int, layers: int) -> Tensor:
         """What a layer gets per head, [rows], int64; over all layers no more than `layers` times as much.
 
         Args:
-            room: tokens per head of a layer if all got the same, [rows].
+            room: tokens per head of a layer if all got the same, [rows], on the CPU.
+            seen: tokens that each row has read, [rows], on the CPU: no head can hold more.
             layer: which layer, from 0.
             layers: how many there are.
         """
@@ -41,7 +42,7 @@ class Uniform:
 
     name: ClassVar[str] = "uniform"
 
-    def rooms(self, room: Tensor, layer: int, layers: int) -> Tensor:
+    def rooms(self, room: Tensor, seen: Tensor, layer: int, layers: int) -> Tensor:
         """The same."""
         return room
 

@@ -131,7 +131,7 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         is_whole = held.is_even and bool((at != NOWHERE).all())
         seen = Seen(keys, held.shaped(held.values.read()), positions, there, self.rules.window, is_whole)
         noted = _Noted(self.rules, held, positions)
-        found = attention(asked, seen, self.rules.policy.looks, noted)
+        found = attention(asked, seen, self.rules.policy.looks, noted, steps=self.rules.policy.steps)
         with torch.no_grad():
             self.held = self._left(asked, self._within(noted.held), at).settled()
         return found
@@ -226,7 +226,7 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     def _left(self, asked: Asked, held: Held, at: Tensor) -> Held:
         """What stays of what is held."""
         policy, spread = self.rules.policy, self.rules.spread
-        room = spread.rooms(self.rules.budget.room(self.seen), self.rules.layer, self.rules.layers)
+        room = spread.rooms(self.rules.budget.room(self.seen), self.seen, self.rules.layer, self.rules.layers)
         shown = self._shown(asked, held, at, room)
         due = policy.due(shown)
         if not policy.prunes:
@@ -254,6 +254,7 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
             places=asked.places,
             rotation=rules.rotation,
             kind=rules.kind,
+            scaling=asked.scaling,
         )
 
 
@@ -262,11 +263,13 @@ class _Noted:
 
     def __init__(self, rules: Rules, held: Held, positions: Tensor) -> None:
         self.held = held
-        self._rules, self._positions = rules, positions
+        self._rules, self._positions, self._first = rules, positions, True
 
     def __call__(self, weights: Tensor, at: Tensor) -> None:
         """Let the policy see some weights."""
         with torch.no_grad():
             marks = {name: self.held.shaped(mark) for name, mark in self.held.marks.items()}
-            look = Look(self._rules.layer, weights, at, self._positions, marks)
+            rules = self._rules
+            look = Look(rules.layer, weights, at, self._positions, marks, self._first, rules.window)
+            self._first = False
             self.held = self.held.marked(self._rules.policy.look(look))

@@ -49,7 +49,7 @@ class Seen:
     """Whether there is a token in every slot, and no padding among the queries."""
 
 
-def attention(asked: Asked, seen: Seen, looks: int | None, note: Note) -> Tensor:
+def attention(asked: Asked, seen: Seen, looks: int | None, note: Note, *, steps: bool = True) -> Tensor:
     """What each query finds, [rows, query heads, queries, dimensions].
 
     Args:
@@ -57,8 +57,10 @@ def attention(asked: Asked, seen: Seen, looks: int | None, note: Note) -> Tensor
         seen: what they look at; every query of a row that is no padding is among it.
         looks: of how many of the last queries of each row weights are to be noted; None: of all; 0: of none.
         note: is given them, part by part.
+        steps: whether those of a single query are noted at all.
     """
     queries = asked.query.shape[2]
+    looks = looks if steps or queries > 1 else 0
     if looks is None or (looks and queries == 1):
         return _by_weights(asked, seen, note)
     if looks:
@@ -119,7 +121,7 @@ def _by_weights(asked: Asked, seen: Seen, note: Note) -> Tensor:
         scores = (grouped @ seen.keys[:, :, None].transpose(-1, -2)) * asked.scaling
         if asked.softcap is not None:
             scores = torch.tanh(scores / asked.softcap) * asked.softcap
-        if not seen.is_whole or grouped.shape[3] > 1 or seen.window is not None:
+        if not seen.is_whole or asked.query.shape[2] > 1 or seen.window is not None:
             scores = scores.masked_fill(~_allowed(seen, part)[:, :, None], -math.inf)
         # a row of padding looks at nothing: its weights are 0, not undefined
         weights = scores.softmax(-1, dtype=torch.float32).nan_to_num(0.0)

@@ -34,6 +34,10 @@ class Look:
     """Of what is held, [rows, heads, held]; -1 where a head holds fewer than another."""
     marks: Mapping[str, Tensor]
     """What each token carries, by name, [rows, heads, held]."""
+    first: bool
+    """Whether these are the first ones of a reading, of which several looks may be shown."""
+    window: int | None
+    """How far the layer looks back; None: over all."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Shown:
     """The model's rotary positions, where the policy asks for them."""
     kind: str
     """The kind of attention layer: some models turn them differently."""
+    scaling: float
+    """By which the model multiplies the products of queries and keys before their softmax."""
 
     @cached_property
     def prefill(self) -> Tensor:
@@ -123,6 +129,8 @@ class Policy:
     looks: int | None = 0
     """Of how many of the last queries of every reading it has to see the attention weights; 0: of none, and layers may
     use a faster attention; None: of all."""
+    steps: bool = True
+    """Whether it has to see weights also where a single token was read; else layers may use a faster attention then."""
     queries: bool = False
     """Whether it has to see the queries."""
     rotates: bool = False

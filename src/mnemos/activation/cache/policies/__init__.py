@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from mnemos.activation.cache.policies.full import Full
+from mnemos.activation.cache.policies.h2o import H2O
 from mnemos.activation.cache.policies.oracle import Oracle
 from mnemos.activation.cache.policies.random import Random
+from mnemos.activation.cache.policies.snapkv import SnapKV
 from mnemos.activation.cache.policies.streaming import StreamingLLM
+from mnemos.activation.cache.policies.tova import TOVA
 
-__all__ = ["Full", "Oracle", "Random", "StreamingLLM"]
+__all__ = ["H2O", "TOVA", "Full", "Oracle", "Random", "SnapKV", "StreamingLLM"]

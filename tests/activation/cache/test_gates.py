@@ -1,0 +1,112 @@
+"""Every gate keeps exactly what its definition keeps, alone and beside others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+import torch
+from models_built import FAMILIES, build, tokens
+from plain import Plain, PlainCache, PlainSpread, listening, spans, turned
+from plain_h2o import PlainH2O
+from plain_snapkv import PlainSnapKV
+from plain_tova import PlainTOVA
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from mnemos.activation.cache import H2O, TOVA, MemoryCache, Policy, SnapKV, looking
+from mnemos.activation.cache.budgets import Spread
+
+LENGTHS = (13, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1)
+"""A prompt, some steps, another prompt, and some more steps."""
+LONG, SHORT = sum(LENGTHS), sum(LENGTHS) - 5
+NAMES = ("llama", "qwen3", "gemma2", "gpt-neox")
+
+
+@dataclass(frozen=True)
+class Gate:
+    policy: Callable[[], Policy]
+    plain: Callable[[], Plain]
+    spread: Callable[[], Spread] | None = None
+    plain_spread: Callable[[], PlainSpread] = PlainSpread
+    is_full_at_one: bool = True
+
+
+GATES: dict[str, Gate] = {
+    "snapkv": Gate(lambda: SnapKV(4, 3), lambda: PlainSnapKV(4, 3)),
+    "snapkv of long windows": Gate(lambda: SnapKV(9), lambda: PlainSnapKV(9, 5)),
+    "h2o": Gate(H2O, lambda: PlainH2O(0.5)),
+    "h2o of heavy hitters only": Gate(lambda: H2O(1.0), lambda: PlainH2O(1.0)),
+    "tova": Gate(TOVA, PlainTOVA),
+}
+
+
+@cache
+def model_of(family: str) -> PreTrainedModel:
+    return build(FAMILIES[family]())
+
+
+def two() -> tuple[Tensor, Tensor]:
+    """Two texts, the second one shorter and padded on its left, and which of their tokens are real."""
+    short = torch.cat([torch.full((LONG - SHORT,), 2), tokens(SHORT, 2)])
+    real = torch.ones(2, LONG, dtype=torch.int64)
+    real[1, : LONG - SHORT] = 0
+    return torch.stack([tokens(LONG, 1), short]), real
+
+
+def made(gate: Gate, model: PreTrainedModel, budget: float) -> MemoryCache:
+    return MemoryCache(model, gate.policy(), budget, spread=gate.spread() if gate.spread else None)
+
+
+@torch.no_grad()
+def read(model: PreTrainedModel, cache: MemoryCache | None, ids: Tensor, real: Tensor, part: slice) -> Tensor:
+    """One forward; returns the logits of its last token, [rows, vocabulary]."""
+    places = (real.cumsum(1) - 1).clamp_min(0)
+    mask = real[:, : part.stop]
+    found = model(ids[:, part], attention_mask=mask, position_ids=places[:, part], past_key_values=cache)
+    logits: Tensor = found.logits
+    return logits[:, -1]
+
+
+@pytest.mark.parametrize("family", NAMES)
+@pytest.mark.parametrize("name", GATES)
+def test_a_gate_keeps_what_its_definition_keeps(name: str, family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, model = GATES[name], model_of(family)
+    ids, real = two()
+    for budget, at_once in ((0.4, 1), (6, 250)):
+        monkeypatch.setattr(looking, "AT_ONCE", at_once)
+        cache = made(gate, model, budget)
+        plain = PlainCache(gate.plain(), budget, gate.plain_spread(), turned(model))
+        for part in spans(LENGTHS):
+            with listening() as heard:
+                read(model, cache, ids, real, part)
+            for one in heard:
+                plain.hear(one, ids[:, part])
+            assert cache.kept == plain.kept, (budget, part)
+        assert any(len(head) < LONG for layer in cache.kept for row in layer for head in row)
+
+
+@pytest.mark.parametrize("family", NAMES)
+@pytest.mark.parametrize("name", GATES)
+def test_with_all_the_room_a_gate_is_as_good_as_none(name: str, family: str) -> None:
+    model, (ids, real) = model_of(family), two()
+    cache = made(GATES[name], model, 1.0)
+    for part in spans(LENGTHS):
+        logits = read(model, cache, ids, real, part)
+        whole = read(model, None, ids[:, : part.stop], real[:, : part.stop], slice(0, part.stop))
+        torch.testing.assert_close(logits, whole, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("family", NAMES)
+@pytest.mark.parametrize("name", GATES)
+def test_a_padded_row_is_the_row_alone(name: str, family: str) -> None:
+    gate, model, (ids, real) = GATES[name], model_of(family), two()
+    both, alone, padding = made(gate, model, 0.4), made(gate, model, 0.4), LONG - SHORT
+    for part in spans(LENGTHS):
+        logits = read(model, both, ids, real, part)
+        own = slice(max(0, part.start - padding), part.stop - padding)
+        single = read(model, alone, ids[1:, padding:], real[1:, padding:], own)
+        torch.testing.assert_close(logits[1:], single, atol=1e-4, rtol=1e-4)
+        assert [row[1] for row in both.kept] == [row[0] for row in alone.kept]
