@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from caches_built import ALL, EVERY, batch, memory, model, policy, said, texts
+from models_built import FAMILIES, build
 from transformers import DynamicCache
 
 from mnemos.activation.cache import MemoryCache
@@ -55,12 +56,8 @@ def test_a_text_that_is_read_in_parts_is_read_as_a_whole() -> None:
 
 
 def test_in_half_precision_it_says_the_same_too() -> None:
-    half = model("llama").to(torch.bfloat16)
-    try:
-        text = texts()[0]
-        plain = said(half, text)
-        mine = said(half, text, MemoryCache(half, policy("heavy")))
-        assert mine.dtype == torch.bfloat16
-        torch.testing.assert_close(mine.float(), plain.float(), rtol=0, atol=0.05)
-    finally:
-        half.to(torch.float32)
+    half = build(FAMILIES["llama"]()).to(torch.bfloat16)
+    text = texts()[0]
+    cache = MemoryCache(half, policy("heavy"))
+    torch.testing.assert_close(said(half, text, cache), said(half, text), rtol=0, atol=0.05)
+    assert cache.layers[0].keys.dtype == torch.bfloat16
