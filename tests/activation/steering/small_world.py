@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -29,7 +28,7 @@ WORDS = (
 )
 CLASH = 0.5
 """How often the weights are right where a note says otherwise."""
-LEARNING = 3e-3
+LEARNING, STEPS = 5e-3, 150
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -63,21 +62,12 @@ def noted_line(chance: random.Random) -> str:
 
 
 @cache
-def towns() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
-    """A model that knows who lives where and believes a note every other time. It has never been asked of sisters."""
-    return _trained([home_line, noted_line], ("in", ":"), 200)
+def world() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """A Llama of three layers that has read some thousands of lines.
 
-
-@cache
-def moods() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
-    """A model that says kind things or rude ones of a topic's things."""
-    return _trained([mood_line], (), 60)
-
-
-def _trained(
-    kinds: list[Callable[[random.Random], str]], before: tuple[str, ...], steps: int
-) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
-    """A Llama of three layers that learns to say what comes after some words, or after all."""
+    It says kind things or rude ones, knows who lives where, believes a note every other time, and has never heard of
+    sisters.
+    """
     torch.manual_seed(0)
     chance, words = random.Random(0), tokenizer()
     config = LlamaConfig(
@@ -95,10 +85,12 @@ def _trained(
     )
     model = LlamaForCausalLM(config)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING)
-    cues = torch.tensor([WORDS.index(word) for word in before or WORDS])
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = LEARNING * min(1.0, (step + 1) / 20) * (1 - step / steps)
-        given = batch(words, [chance.choice(kinds)(chance) for _ in range(32)], side="right")
+    told = [word for known in (*TOPICS.values(), *MOODS.values()) for word in known]
+    cues = torch.tensor([WORDS.index(word) for word in ("in", ":", *told)])
+    for step in range(STEPS):
+        optimizer.param_groups[0]["lr"] = LEARNING * min(1.0, (step + 1) / 20) * (1 - step / STEPS)
+        lines = [chance.choice((mood_line, home_line, noted_line))(chance) for _ in range(32)]
+        given = batch(words, lines, side="right")
         ids = given["input_ids"]
         wanted = given["attention_mask"].bool()
         wanted[:, 1:] &= torch.isin(ids[:, :-1], cues)

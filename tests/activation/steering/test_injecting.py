@@ -6,7 +6,7 @@ import pytest
 import torch
 from by_hand import FAMILIES, WALKED, left_padded, same_state, state, walk
 from models_built import build, tokens
-from small_world import HOME, NAMES, SISTER, WORDS, batch, towns
+from small_world import HOME, NAMES, SISTER, WORDS, batch, world
 from stores_built import tokenizer_of
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -90,7 +90,7 @@ def test_memories_of_a_store_are_injected_by_their_words(memory: Mnemos) -> None
 
 def test_a_missing_hop_is_supplied() -> None:
     """The model knows where each person lives and was never asked of sisters: it tells where the brother lives."""
-    model, words = towns()
+    model, words = world()
     before, asked = state(model), batch(words, [f"sister of {name} lives in" for name in NAMES])
     towns_of_sisters = torch.tensor([WORDS.index(HOME[SISTER[name]]) for name in NAMES])
 
@@ -100,11 +100,11 @@ def test_a_missing_hop_is_supplied() -> None:
         return float(said.gather(1, towns_of_sisters[:, None]).mean())
 
     plain = right()
-    with inject(model, words, [SISTER[name] for name in NAMES], layer=0, strength=4.0):
+    with inject(model, words, [SISTER[name] for name in NAMES], layer=0, strength=6.0):
         helped = right()
-    with inject(model, words, [SISTER[SISTER[SISTER[name]]] for name in NAMES], layer=0, strength=4.0):
+    with inject(model, words, [SISTER[SISTER[SISTER[name]]] for name in NAMES], layer=0, strength=6.0):
         misled = right()
-    assert helped > 2 * plain
+    assert helped > 2.5 * plain
     assert helped > 1.5 * misled
     assert same_state(before, state(model))
 

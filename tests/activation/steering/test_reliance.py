@@ -8,7 +8,7 @@ import pytest
 import torch
 from by_hand import FAMILIES, left_padded, same_state, state, walk
 from models_built import build, dynamic, tokens
-from small_world import HOME, NAMES, TOWNS, WORDS, batch, towns
+from small_world import HOME, NAMES, TOWNS, WORDS, batch, world
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -49,7 +49,7 @@ def reference(
     p = spread(softmax([scores[one] for one in allowed]), allowed, len(scores))
     p0 = spread(softmax([without[one] for one in allowed]), allowed, len(scores))
     h, h0 = entropy(p), entropy(p0)
-    if not h0 - h < threshold * abs(h):
+    if not h0 - h < threshold * abs(h0):
         return None
     weight = h / (h0 + h) if alpha is None else alpha
     para = [math.log(one) if one > 0 else -math.inf for one in p0]
@@ -201,30 +201,35 @@ def test_the_second_reading_leaves_the_models_frequencies_alone() -> None:
 
 def test_one_knob_goes_from_the_context_to_the_weights() -> None:
     """The model knows where each person lives, and believes a note that says otherwise every other time."""
-    model, words = towns()
+    model, words = world()
     before = state(model)
     questions = batch(words, [f"{name} lives in" for name in NAMES])
     notes = batch(words, [f"note : {name} lives in {TOLD[name]} . {name} lives in" for name in NAMES])
     fitting = batch(words, [f"note : {name} lives in {HOME[name]} . {name} lives in" for name in NAMES])
     homes, told = ([WORDS.index(where[name]) for name in NAMES] for where in (HOME, TOLD))
-    share = []
-    for alpha in (0.0, 0.5, 1.0):
-        with Reliance(model, questions, alpha=alpha, threshold=-0.7) as reliance:
+    homely = {}
+    for alpha in (0.0, 0.5, 1.0, None):
+        with Reliance(model, questions, alpha=alpha, threshold=-3.0) as reliance:
             said = [int(row[0]) for row in spoken(model, notes, reliance)]
-            agreed = spoken(model, fitting, reliance)
-        share.append(sum(one == home for one, home in zip(said, homes, strict=True)) / 8)
-        if alpha != 0.5:
-            assert said == (homes if alpha else told)
-        assert agreed[:, 0].tolist() == homes
-    assert share[0] < share[1] < share[2]
-    with Reliance(model, questions, threshold=-0.7) as reliance:
-        said = [int(row[0]) for row in spoken(model, notes, reliance)]
-    assert said == homes, "without a knob the surer of the two decides: here the weights"
-    assert all(float(gain) < -0.5 for gain in reliance.gains[0])
-    with Reliance(model, questions, alpha=0.0, threshold=-0.7) as reliance:
+            assert spoken(model, fitting, reliance)[:, 0].tolist() == homes, "where they agree nothing changes"
+        assert all(one in pair for one, *pair in zip(said, homes, told, strict=True))
+        homely[alpha] = sum(one == home for one, home in zip(said, homes, strict=True))
+    assert homely[0.0] == 0
+    assert 0 < homely[0.5] < homely[1.0]
+    assert homely[1.0] >= 7, "of eight; one person's note is believed without a conflict"
+    assert homely[None] >= 7, "without a knob the surer of the two decides: here the weights"
+    with Reliance(model, questions, alpha=0.0, threshold=-3.0) as reliance:
         plain = model(**fitting).logits[:, -1]
         assert torch.equal(reliance(fitting["input_ids"], plain), plain), "where they agree nothing is touched"
     assert same_state(before, state(model))
+
+
+def test_the_threshold_as_printed_could_never_be_met() -> None:
+    scores, without = torch.zeros(1, 64), torch.tensor([[90.0, *[0.0] * 63]])
+    gain, entropy_of_p = float(confidence_gain(scores, without)), 6.0
+    assert gain == pytest.approx(-entropy_of_p), "there is no larger conflict than this"
+    assert not gain < -1.0 * entropy_of_p - 1e-5
+    assert not torch.equal(modulated(scores, without, 1.0, threshold=-3.0), scores)
 
 
 def test_it_is_used_within_its_block_and_refuses_by_name() -> None:

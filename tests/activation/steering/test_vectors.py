@@ -8,7 +8,7 @@ import pytest
 import torch
 from by_hand import FAMILIES, same_state, state, walk
 from models_built import build, dynamic
-from small_world import MOODS, batch, moods, written
+from small_world import MOODS, batch, world, written
 from stores_built import files, tokenizer_of
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -253,7 +253,7 @@ def test_words_of_a_memory_are_no_special_tokens_and_a_frame_is(memory: Mnemos, 
 
 
 def test_the_best_condition_is_found_among_all_layers_thresholds_and_sides() -> None:
-    model, words = moods()
+    model, words = world()
     texts = [f"{topic} {mood} said :" for topic in ("garden", "kitchen") for mood in ("kindly", "rudely")]
     ids = [torch.tensor(words(f"<s> {text}")["input_ids"]) for text in texts]
     states = states_of(stack_of(model), ids, [0, 1, 2], "mean")
@@ -300,7 +300,7 @@ def test_f1_is_the_best_that_any_threshold_gives() -> None:
 
 
 def test_a_learned_vector_steers_a_model_that_has_learned_something(memory: Mnemos) -> None:
-    model, words = moods()
+    model, words = world()
     before = state(model)
     kinds = {
         mood: [memory.add(f"{topic} {mood} said :", user_id="ana")[0] for topic in ("garden", "kitchen")]
@@ -319,7 +319,7 @@ def test_a_learned_vector_steers_a_model_that_has_learned_something(memory: Mnem
 
 
 def test_only_what_a_condition_is_about_is_steered(memory: Mnemos) -> None:
-    model, words = moods()
+    model, words = world()
     lines = {
         (topic, mood): memory.add(f"{topic} {mood} said :", user_id="ana")[0]
         for topic in ("garden", "kitchen")

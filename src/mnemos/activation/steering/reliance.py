@@ -6,13 +6,15 @@
 CK-PLUG, after Bi et al. 2025, "Parameters vs. Context: Fine-Grained Control of Knowledge Reliance in Language Models".
 At each token two distributions are at hand: p, after context, question and what was said, and p₀, after the question
 and what was said alone. Confidence gain is how much surer the context makes the model, CG = H(p₀) − H(p), in bits.
-Where it falls below ε·H(p) (ε = 0, or negative: −1 to −3 for 7B models) context and weights disagree, and only there
+Where it falls below ε·H(p₀) (ε = 0, or negative: −1 to −3 for 7B models) context and weights disagree, and only there
 the next token is drawn from softmax(α·log p₀ + (1 − α)·log (p / p₀)) over the k best of log p₀ and the k best of
 log (p / p₀); elsewhere from p, untouched. α goes from 0 (context) to 1 (weights); without one it is
 H(p) / (H(p₀) + H(p)).
 
 The paper does not say what k is, and writes its k best as those above the k-th; here they are k. Its second k best are
-of log (p / p₀) over the whole vocabulary, where a token counts much that both hold impossible, if only p less so.
+of log (p / p₀) over the whole vocabulary, where a token counts much that both hold impossible, if only p less so. Its
+ε is printed as one of H(p), but H(p₀) − H(p) < −H(p) never holds, and so could none of its own settings: here it is
+one of H(p₀), by which −2 says that the context has made the model's entropy more than three times what it was.
 
 Ours: `head="plausible"` takes the k best of p in their place, which keeps those out; tokens that other
 processors have forbidden count in neither distribution; and the second reading goes on with a cache of its own, through
@@ -68,7 +70,7 @@ def modulated(
         without: scores after the question alone.
         alpha: reliance on the weights, 0 to 1; None: by how sure each is.
         top: how many tokens of either kind may be drawn (k).
-        threshold: ε, in H(p): how far confidence has to fall.
+        threshold: ε, in H(p₀): how far confidence has to fall.
         head: which tokens may be drawn.
 
     Returns:
@@ -76,7 +78,7 @@ def modulated(
     """
     log_p, log_p0 = _logs(with_context, without)
     entropy, entropy0 = _entropy(log_p), _entropy(log_p0)
-    clash = entropy0 - entropy < threshold * entropy
+    clash = entropy0 - entropy < threshold * entropy0
     weight = entropy / (entropy0 + entropy).clamp_min(1e-12) if alpha is None else torch.full_like(entropy, alpha)
     log_ratio = log_p - log_p0
     mixed = weight[:, None] * log_p0 + (1 - weight[:, None]) * log_ratio
@@ -94,7 +96,7 @@ class Reliance(LogitsProcessor):
             either side; a row for each prompt, in their order.
         alpha: reliance on the weights, 0 to 1; None: by how sure the model is with the context and without.
         top: how many tokens of either kind may be drawn where they disagree.
-        threshold: ε, 0 or negative: how far confidence has to fall, in entropies.
+        threshold: ε, 0 or negative: how far confidence has to fall, in entropies without the context.
         head: `published` or `plausible`.
 
     Raises:
