@@ -14,25 +14,29 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor
 
 from mnemos.activation.cache.layer import MemoryLayer
 
+Vector = npt.NDArray[np.float64]
+
 
 class Turn(Protocol):
     """Turns a vector to a position, or back by as much if that is negative; layers of some kinds turn otherwise."""
 
-    def __call__(self, vector: Tensor, to: int, kind: str) -> Tensor: ...
+    def __call__(self, vector: Vector, to: int, kind: str) -> Vector: ...
 
 
 @dataclass
 class Head:
     """What one head of one row of one layer holds."""
 
-    keys: dict[int, Tensor] = field(default_factory=dict)
-    values: dict[int, Tensor] = field(default_factory=dict)
+    keys: dict[int, Vector] = field(default_factory=dict)
+    values: dict[int, Vector] = field(default_factory=dict)
     tokens: dict[int, int] = field(default_factory=dict)
     noted: dict[Any, Any] = field(default_factory=dict)
     """Whatever a plain policy wants to remember."""
@@ -49,9 +53,9 @@ class Step:
     room: int
     window: int | None
     scaling: float
-    queries: list[list[dict[int, Tensor]]]
+    queries: list[list[dict[int, Vector]]]
     """Of each head, of each query head that shares it: the queries of the new tokens by position."""
-    turn: Callable[[Tensor, int], Tensor]
+    turn: Callable[[Vector, int], Vector]
     """Turns a vector to a position, or back by as much if that is negative."""
 
     @property
@@ -98,10 +102,10 @@ class Heard:
     """What the model made of some new tokens in one layer."""
 
     layer: MemoryLayer
-    keys: Tensor
-    values: Tensor
+    keys: Vector
+    values: Vector
     asked: Any
-    found: Tensor
+    found: Vector
 
 
 @contextmanager
@@ -109,15 +113,15 @@ def listening() -> Iterator[list[Heard]]:
     """Hear all keys, values and queries that go to memory caches, and what comes back."""
     heard: list[Heard] = []
     update, attend = MemoryLayer.update, MemoryLayer.attend
-    came: dict[int, tuple[Tensor, Tensor]] = {}
+    came: dict[int, tuple[Vector, Vector]] = {}
 
     def hear_update(self: MemoryLayer, keys: Tensor, values: Tensor, *args: Any, **more: Any) -> Any:
-        came[id(self)] = keys.double(), values.double()
+        came[id(self)] = keys.double().numpy(), values.double().numpy()
         return update(self, keys, values, *args, **more)
 
     def hear_attend(self: MemoryLayer, asked: Any) -> Tensor:
         found = attend(self, asked)
-        heard.append(Heard(self, *came.pop(id(self)), asked, found.double()))
+        heard.append(Heard(self, *came.pop(id(self)), asked, found.double().numpy()))
         return found
 
     with pytest.MonkeyPatch.context() as patch:
@@ -151,14 +155,15 @@ class PlainCache:
         real = [column for column in columns if asked.real is None or bool(asked.real[row, column])]
         before = self.seen.get((number, row), 0)
         seen = self.seen[number, row] = before + len(real)
-        share = asked.query.shape[1] // len(heads)
-        queries: list[list[dict[int, Tensor]]] = []
+        query = asked.query.double().numpy()
+        share = query.shape[1] // len(heads)
+        queries: list[list[dict[int, Vector]]] = []
         for h, head in enumerate(heads):
             for at, column in enumerate(real, before):
                 head.keys[at] = heard.keys[row, h, column]
                 head.values[at] = heard.values[row, h, column]
                 head.tokens[at] = int(ids[column])
-            group = [asked.query[row, h * share + one].double() for one in range(share)]
+            group = [query[row, h * share + one] for one in range(share)]
             queries.append([{at: one[column] for at, column in enumerate(real, before)} for one in group])
             self.plain.begin(head)
             for at, column in enumerate(real, before):
@@ -178,17 +183,18 @@ class PlainCache:
     def _room(self, seen: int) -> int:
         return max(1, math.ceil(seen * self.budget - 1e-9)) if self.budget <= 1 else int(self.budget)
 
-    def _query(self, head: Head, at: int, queries: list[Tensor], asked: Any, window: int | None, found: Tensor) -> None:
+    def _query(self, head: Head, at: int, queries: list[Vector], asked: Any, window: int | None, found: Vector) -> None:
         """One position's queries look, and the plain policy sees at what."""
         visible = [one for one in head.keys if one <= at and (window is None or one > at - window)]
+        keys, values = np.array([head.keys[one] for one in visible]), np.array([head.values[one] for one in visible])
         mean = dict.fromkeys(visible, 0.0)
         for query, answer in zip(queries, found, strict=True):
-            logits = torch.stack([head.keys[one] for one in visible]) @ query * asked.scaling
+            logits = keys @ query * asked.scaling
             if asked.softcap is not None:
-                logits = torch.tanh(logits / asked.softcap) * asked.softcap
-            weights = torch.softmax(logits, 0)
-            values = torch.stack([head.values[one] for one in visible])
-            torch.testing.assert_close(answer, weights @ values, atol=1e-4, rtol=1e-4)
+                logits = np.tanh(logits / asked.softcap) * asked.softcap
+            weights = np.exp(logits - logits.max())
+            weights /= weights.sum()
+            assert np.abs(answer - weights @ values).max() < 1e-4, "attention is over something else"
             for one, weight in zip(visible, weights.tolist(), strict=True):
                 mean[one] += weight / len(queries)
         self.plain.see(head, at, mean)
@@ -203,17 +209,16 @@ def turned(model: Any) -> Turn:
     """How a model turns a vector to a position, by its own rotary module: all of it, or its first dimensions."""
     rotary = next(one for name, one in model.named_modules() if name.endswith("rotary_emb"))
 
-    def turn(vector: Tensor, to: int, kind: str) -> Tensor:
+    def turn(vector: Vector, to: int, kind: str) -> Vector:
         told = {"layer_type": kind} if "layer_type" in rotary.forward.__code__.co_varnames else {}
-        cos, sin = rotary(torch.zeros(1), torch.tensor([[abs(to)]]), **told)
-        cos, sin = cos[0, 0].double(), sin[0, 0].double()
-        size = len(cos)
-        part, rest = vector[:size].double(), vector[size:].double()
-        half = size // 2
-        crossed = torch.cat([-part[half:], part[:half]])
+        both = rotary(torch.zeros(1), torch.tensor([[abs(to)]]), **told)
+        cos, sin = (one[0, 0].double().numpy() for one in both)
+        part, rest = np.split(vector, [len(cos)])
+        first, second = np.split(part, 2)
+        crossed = np.concatenate([-second, first])
         if to < 0:
-            return torch.cat([(part * cos - crossed * sin) / (cos**2 + sin**2), rest])
-        return torch.cat([part * cos + crossed * sin, rest])
+            return np.concatenate([(part * cos - crossed * sin) / (cos**2 + sin**2), rest])
+        return np.concatenate([part * cos + crossed * sin, rest])
 
     return turn
 
