@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 from mnemos.activation.cache.held import NOWHERE
 
@@ -47,6 +47,8 @@ class Seen:
     window: int | None
     is_whole: bool
     """Whether there is a token in every slot, and no padding among the queries."""
+    only: Tensor | None = None
+    """To what each query is limited, [rows, heads, queries, held]; None: to its past."""
 
 
 def attention(asked: Asked, seen: Seen, looks: int | None, note: Note, *, steps: bool = True) -> Tensor:
@@ -83,7 +85,7 @@ def attention(asked: Asked, seen: Seen, looks: int | None, note: Note, *, steps:
 def _parts(asked: Asked, seen: Seen) -> list[slice]:
     rows, heads, queries, _ = asked.query.shape
     size = max(1, AT_ONCE // max(1, rows * heads * seen.keys.shape[2]))
-    return [slice(start, start + size) for start in range(0, queries, size)]
+    return [slice(start, min(start + size, queries)) for start in range(0, queries, size)]
 
 
 def _allowed(seen: Seen, part: slice) -> Tensor:
@@ -92,6 +94,8 @@ def _allowed(seen: Seen, part: slice) -> Tensor:
     allowed = (keys != NOWHERE) & (keys <= at)
     if seen.window is not None:
         allowed &= keys > at - seen.window
+    if seen.only is not None:
+        allowed &= seen.only[:, :, part]
     return allowed
 
 
@@ -115,19 +119,38 @@ def _fused(asked: Asked, seen: Seen, query: Tensor, allowed: Tensor | None) -> T
 
 def _by_weights(asked: Asked, seen: Seen, note: Note) -> Tensor:
     """Attention whose weights are noted."""
-    heads, found = seen.keys.shape[1], []
+    heads, held, found = seen.keys.shape[1], seen.keys.shape[2], []
     for part in _parts(asked, seen):
         grouped = _grouped(asked.query[:, :, part], heads)
-        scores = (grouped @ seen.keys[:, :, None].transpose(-1, -2)) * asked.scaling
+        # when a text is read from its beginning, nobody looks beyond the last query
+        reach = part.stop if _begins(asked, seen) else held
+        keys, values = seen.keys[:, :, :reach], seen.values[:, :, :reach]
+        scores = (grouped.flatten(2, 3) @ keys.transpose(-1, -2)).mul_(asked.scaling).view(*grouped.shape[:4], -1)
         if asked.softcap is not None:
             scores = torch.tanh(scores / asked.softcap) * asked.softcap
-        if not seen.is_whole or asked.query.shape[2] > 1 or seen.window is not None:
-            scores = scores.masked_fill(~_allowed(seen, part)[:, :, None], -math.inf)
-        # a row of padding looks at nothing: its weights are 0, not undefined
-        weights = scores.softmax(-1, dtype=torch.float32).nan_to_num(0.0)
-        note(weights.detach().mean(2), seen.at[:, part])
-        found.append((weights.to(seen.values.dtype) @ seen.values[:, :, None]).flatten(1, 2))
-    return torch.cat(found, 2)
+        hidden = _hidden(asked, seen, part, reach)
+        weights = (scores if hidden is None else scores.masked_fill_(hidden, -math.inf)).softmax(-1, torch.float32)
+        if not seen.is_whole:
+            # a row of padding looks at nothing: its weights are 0, not undefined
+            weights = weights.nan_to_num(0.0)
+        note(pad(weights.detach().mean(2), (0, held - weights.shape[-1])), seen.at[:, part])
+        found.append((weights.flatten(2, 3).to(values.dtype) @ values).view(*grouped.shape[:4], -1).flatten(1, 2))
+    return found[0] if len(found) == 1 else torch.cat(found, 2)
+
+
+def _begins(asked: Asked, seen: Seen) -> bool:
+    """Whether all that is held are the queries' own tokens, and those of all rows and heads the same."""
+    return seen.is_whole and seen.only is None and asked.query.shape[2] == seen.keys.shape[2]
+
+
+def _hidden(asked: Asked, seen: Seen, part: slice, reach: int) -> Tensor | None:
+    """What may not be looked at, to be spread over [rows, heads, sharing, queries, reach]; None: nothing."""
+    if not _begins(asked, seen):
+        alone = seen.is_whole and asked.query.shape[2] == 1 and seen.window is None and seen.only is None
+        return None if alone else ~_allowed(seen, part)[:, :, None]
+    at = torch.arange(reach, device=seen.at.device)
+    rows = at[part][:, None]
+    return at > rows if seen.window is None else (at > rows) | (at <= rows - seen.window)
 
 
 def _last(asked: Asked, seen: Seen, count: int) -> tuple[Asked, Seen]:
