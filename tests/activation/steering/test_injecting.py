@@ -94,18 +94,19 @@ def test_a_missing_hop_is_supplied() -> None:
     before, asked = state(model), batch(words, [f"sister of {name} lives in" for name in NAMES])
     towns_of_sisters = torch.tensor([WORDS.index(HOME[SISTER[name]]) for name in NAMES])
 
-    def right() -> float:
+    def right() -> Tensor:
         with torch.no_grad():
             said = model(**asked).logits[:, -1].softmax(-1)
-        return float(said.gather(1, towns_of_sisters[:, None]).mean())
+        return said.gather(1, towns_of_sisters[:, None])
 
     plain = right()
     with inject(model, words, [SISTER[name] for name in NAMES], layer=0, strength=6.0):
         helped = right()
     with inject(model, words, [SISTER[SISTER[SISTER[name]]] for name in NAMES], layer=0, strength=6.0):
         misled = right()
-    assert helped > 2.5 * plain
-    assert helped > 1.5 * misled
+    assert helped.mean() > 2 * plain.mean()
+    assert helped.mean() > 1.5 * misled.mean()
+    assert int((helped > plain).sum()) >= 6, "of eight"
     assert same_state(before, state(model))
 
 
