@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from pathlib import Path
 from types import FunctionType
 from typing import Any, Self
 
@@ -24,6 +25,10 @@ from mnemos.activation.cache.held import Storing
 from mnemos.activation.cache.layer import MemoryLayer, Rules
 from mnemos.activation.cache.policy import Policy, read_policy
 from mnemos.activation.cache.quantisers import read_storing
+from mnemos.activation.cache.reading.layer import layer_of
+from mnemos.activation.cache.reading.rest import Rest
+from mnemos.activation.cache.reading.retrieval import Retrieval
+from mnemos.activation.cache.reading.surprise import watched
 from mnemos.activation.cache.saving import RECIPE, load, save
 from mnemos.activation.cache.turning import Turning
 from mnemos.activation.fingerprint import fingerprint_of
@@ -50,6 +55,9 @@ class MemoryCache(Cache):
         spread: how that is shared out between layers and heads; None: every head gets the same.
         quantise: how keys and values are kept: "int8", "int4" or an object such as `KIVI(bits=4)`; None: exactly as the
             model made them.
+        rest: where a policy that reads lays old tokens to rest: a folder, in which a temporary file is made that goes
+            with the cache; None: memory, off any accelerator. For such a policy the budget says how many tokens a step
+            looks at; none goes.
 
     Raises:
         InvalidInput: the model's attention cannot be followed, or an argument cannot be accepted.
@@ -63,6 +71,7 @@ class MemoryCache(Cache):
         *,
         spread: Spread | None = None,
         quantise: str | Storing | None = None,
+        rest: str | Path | Rest | None = None,
     ) -> None:
         self.policy = read_policy(policy)
         self.budget = Budget(budget)
@@ -81,24 +90,26 @@ class MemoryCache(Cache):
         kinds = _layer_types(config, config.num_hidden_layers)
         switched_on(model)
         self._model = weakref.ref(model)
-        layers: list[Any] = [
-            MemoryLayer(
-                Rules(
-                    policy=self.policy,
-                    budget=self.budget,
-                    spread=spread,
-                    rotation=rotation,
-                    turning=turning,
-                    store=store,
-                    layer=number,
-                    layers=len(kinds),
-                    window=int(config.sliding_window) if kind == SLIDING else None,
-                    kind=kind,
-                )
+        self.rest = rest if isinstance(rest, Rest) else Rest(rest)
+        rules = [
+            Rules(
+                policy=self.policy,
+                budget=self.budget,
+                spread=spread,
+                rotation=rotation,
+                turning=turning,
+                store=store,
+                layer=number,
+                layers=len(kinds),
+                window=int(config.sliding_window) if kind == SLIDING else None,
+                kind=kind,
             )
             for number, kind in enumerate(kinds)
         ]
+        layers: list[Any] = [layer_of(one, self.rest) for one in rules]
         super().__init__(layers=layers)
+        if isinstance(self.policy, Retrieval) and self.policy.surprises:
+            watched(model, self)
 
     @property
     def bytes(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mnemos.activation.cache.policies.em_llm import EMLLM
 from mnemos.activation.cache.policies.full import Full
 from mnemos.activation.cache.policies.h2o import H2O
 from mnemos.activation.cache.policies.oracle import Oracle
@@ -10,4 +11,4 @@ from mnemos.activation.cache.policies.snapkv import SnapKV
 from mnemos.activation.cache.policies.streaming import StreamingLLM
 from mnemos.activation.cache.policies.tova import TOVA
 
-__all__ = ["H2O", "TOVA", "Full", "Oracle", "Random", "SnapKV", "StreamingLLM"]
+__all__ = ["EMLLM", "H2O", "TOVA", "Full", "Oracle", "Random", "SnapKV", "StreamingLLM"]
