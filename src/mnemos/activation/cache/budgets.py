@@ -89,12 +89,24 @@ def best(held: Held, scores: Tensor, counts: Tensor) -> Held:
         scores: of each token, [rows, heads, widest]; those of minus infinity go in any case.
         counts: how many each head keeps at most, [rows, heads], on the CPU.
     """
-    scores = scores.masked_fill(held.slots == NOWHERE, -math.inf)
-    counts = torch.minimum(counts, (scores > -math.inf).sum(-1).cpu())
-    if torch.equal(counts, held.counts):
+    if not held.is_even:
+        scores = scores.masked_fill(held.slots == NOWHERE, -math.inf)
+    left = torch.minimum(counts, (scores > -math.inf).sum(-1).cpu())
+    going = held.counts - left
+    if not bool(going.any()):
         return held
+    if held.is_even and bool((going == 1).all()):
+        # of equal ones this is the first
+        return held.without(scores.min(-1).indices)
+    return held.taken(held.slots[ranks(scores) < left.to(scores.device)[..., None]], left)
+
+
+def ranks(scores: Tensor) -> Tensor:
+    """Which each is among the scores of its head, 0 for the highest; of equal ones the later comes first.
+
+    Args:
+        scores: [rows, heads, tokens], and so is what is returned.
+    """
     width = scores.shape[-1]
     order = width - 1 - scores.flip(-1).argsort(dim=-1, descending=True, stable=True)
-    leading = torch.arange(width) < counts[..., None]
-    kept = torch.zeros_like(order, dtype=torch.bool).scatter_(-1, order, leading.to(order.device))
-    return held.taken(held.slots[kept], counts)
+    return torch.empty_like(order).scatter_(-1, order, torch.arange(width, device=order.device).expand_as(order))

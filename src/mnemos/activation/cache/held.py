@@ -91,7 +91,7 @@ class Exact:
 
     def taken(self, index: Tensor, positions: Tensor) -> Exact:
         """Some of them."""
-        return Exact(self.tensor[index])
+        return Exact(self.tensor.index_select(0, index))
 
     def settled(self, counts: Tensor) -> Exact:
         """As it is."""
@@ -178,7 +178,9 @@ class Held:
         """The inverse of `shaped`."""
         return shaped.flatten(0, 2) if self.is_even else shaped[self.slots != NOWHERE]
 
-    def added(self, keys: Tensor, values: Tensor, positions: Tensor, initial: Mapping[str, float]) -> Held:
+    def added(
+        self, keys: Tensor, values: Tensor, positions: Tensor, initial: Mapping[str, float], *, full: bool = False
+    ) -> Held:
         """With tokens that came behind those that are there.
 
         Args:
@@ -186,19 +188,22 @@ class Held:
             values: the same of values.
             positions: [rows, new]; -1: padding, which is not held at all.
             initial: the number that each new token carries at first, by name.
+            full: it is known that none of them is padding.
         """
         rows, heads, new, _ = keys.shape
         spread = positions[:, None].expand(rows, heads, new).flatten().to(self.positions)
-        came, joint = self._joint(positions, heads)
-        counts = self.counts + came[:, None]
+        full = self.is_even and (full or bool((positions != NOWHERE).all()))
+        joint = Joint(rows * heads, self.widest, None if full else self._behind(positions, heads))
+        counts = self.counts + (new if full else (positions != NOWHERE).sum(1, keepdim=True).cpu())
         whole = joint(self.positions, spread)
-        return Held(
+        held = Held(
             counts,
             self.keys.joined(keys.reshape(-1, keys.shape[-1]), joint, whole),
             self.values.joined(values.reshape(-1, values.shape[-1]), joint, whole),
             whole,
             {name: joint(old, old.new_full(spread.shape, initial[name])) for name, old in self.marks.items()},
         )
+        return held._all_hold(self.widest + new) if full else held
 
     def taken(self, index: Tensor, counts: Tensor) -> Held:
         """Some tokens only; what is not among them is let go.
@@ -207,14 +212,25 @@ class Held:
             index: where they lie in what is flat, row after row, head after head, ascending in each head, [tokens].
             counts: how many each head keeps, [rows, heads], on the CPU.
         """
-        positions = self.positions[index]
+        positions = self.positions.index_select(0, index)
         return Held(
             counts,
             self.keys.taken(index, positions),
             self.values.taken(index, positions),
             positions,
-            {name: mark[index] for name, mark in self.marks.items()},
+            {name: mark.index_select(0, index) for name, mark in self.marks.items()},
         )
+
+    def without(self, slots: Tensor) -> Held:
+        """Where all heads hold equally many: each lets one token go.
+
+        Args:
+            slots: which of its own, [rows, heads].
+        """
+        left = torch.arange(self.widest - 1, device=slots.device)
+        starts = torch.arange(0, slots.numel() * self.widest, self.widest, device=slots.device)[:, None]
+        index = left + (left >= slots.view(-1, 1)) + starts
+        return self.taken(index.flatten(), self.counts - 1)._all_hold(self.widest - 1)
 
     def picked(self, rows: Tensor) -> Held:
         """Other rows: each is one of those that are there, [rows], on the CPU."""
@@ -236,16 +252,16 @@ class Held:
         kept = [*self.keys.tensors().values(), *self.values.tensors().values()]
         return [self.counts, *kept, self.positions, *self.marks.values()]
 
-    def _joint(self, positions: Tensor, heads: int) -> tuple[Tensor, Joint]:
-        """How many tokens come to each row, on the CPU, and how they are put behind those that are there."""
+    def _all_hold(self, count: int) -> Held:
+        """Note that all heads hold so many, which need not be counted then."""
+        self.__dict__.update(widest=count, is_even=True)
+        return self
+
+    def _behind(self, positions: Tensor, heads: int) -> Tensor:
+        """From where in (what is there, what comes) each token of the new whole is taken."""
         rows, new = positions.shape
-        real = (positions != NOWHERE).cpu()
-        came = real.sum(1)
-        if self.is_even and bool(real.all()):
-            return came, Joint(rows * heads, self.widest, None)
-        total = int(self.counts.sum())
-        arriving = torch.where(real, torch.arange(new), NOWHERE)[:, None].expand(rows, heads, new)
+        arriving = torch.where(positions.cpu() != NOWHERE, torch.arange(new), NOWHERE)[:, None].expand(rows, heads, new)
         lists = torch.arange(rows * heads).view(rows, heads, 1)
-        behind = torch.where(arriving == NOWHERE, NOWHERE, total + lists * new + arriving)
+        behind = torch.where(arriving == NOWHERE, NOWHERE, int(self.counts.sum()) + lists * new + arriving)
         both = torch.cat([self.slots.cpu(), behind], -1)
-        return came, Joint(rows * heads, self.widest, both[both != NOWHERE].to(self.positions.device))
+        return both[both != NOWHERE].to(self.positions.device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +91,23 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.held, self.columns, self.seen, self.rows = held, columns, seen, rows
         self.is_initialized = True
 
+    def more(self) -> dict[str, Tensor]:
+        """What is to be saved besides what is held, by name."""
+        return {}
+
+    def with_more(self, tensors: Mapping[str, Tensor], rows: int, like: Tensor) -> Callable[[], None]:
+        """Read what `more` told; what is returned has the layer go on from it, once it was resumed.
+
+        Args:
+            tensors: by name, on the CPU.
+            rows: of the batch.
+            like: any tensor of the type and on the device of the model's keys.
+
+        Raises:
+            KeyError, ValueError: they do not belong together.
+        """
+        return lambda: None
+
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Hand keys and values on to attention, which brings them back with their queries (see `attend`).
 
@@ -113,11 +131,14 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         rows, new = len(keys), keys.shape[-2]
         if rows != len(self.seen):
             self._widen(rows)
-        real = torch.ones(rows, new, dtype=torch.bool) if asked.real is None else asked.real.cpu()
-        at = torch.where(real, self.seen[:, None] + real.cumsum(1) - 1, NOWHERE)
-        self.seen, self.columns = self.seen + real.sum(1), self.columns + new
+        at = self.seen[:, None] + torch.arange(new)
+        if asked.real is not None:
+            real = asked.real.cpu()
+            at = torch.where(real, self.seen[:, None] + real.cumsum(1) - 1, NOWHERE)
+        self.seen = self.seen + (new if asked.real is None else (at != NOWHERE).sum(1))
+        self.columns += new
         assert self.held is not None
-        return self.held.added(keys, values, at, self.rules.policy.marks), at
+        return self.held.added(keys, values, at, self.rules.policy.marks, full=asked.real is None), at
 
     def attend(self, asked: Asked) -> Tensor:
         """What the queries find among all that is held, [rows, query heads, queries, dimensions].
@@ -128,7 +149,7 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         there = at.to(asked.query.device)
         positions = held.shaped(held.positions, NOWHERE)
         keys = self._placed(held.shaped(held.keys.read()), positions, there)
-        is_whole = held.is_even and bool((at != NOWHERE).all())
+        is_whole = held.is_even and (asked.real is None or bool((at != NOWHERE).all()))
         seen = Seen(keys, held.shaped(held.values.read()), positions, there, self.rules.window, is_whole)
         noted = _Noted(self.rules, held, positions)
         found = attention(asked, seen, self.rules.policy.looks, noted, steps=self.rules.policy.steps)
@@ -233,10 +254,11 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
             due = due & (held.counts > room[:, None]).any(1)
         if not bool(due.any()):
             return held
-        spared = ~due.to(held.positions.device)[:, None, None]
-        scores = policy.scores(shown).float().masked_fill(spared, 0)
-        counts = torch.where(due[:, None], spread.counts(shown.only(scores), room, held.counts), held.counts)
-        return best(held, scores, counts)
+        scores = policy.scores(shown).float()
+        if not bool(due.all()):
+            scores = scores.masked_fill(~due.to(scores.device)[:, None, None], 0)
+        counts = spread.counts(scores if held.is_even else shown.only(scores), room, held.counts)
+        return best(held, scores, torch.where(due[:, None], counts, held.counts))
 
     def _shown(self, asked: Asked, held: Held, at: Tensor, room: Tensor) -> Shown:
         rules = self.rules
