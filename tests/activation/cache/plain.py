@@ -74,6 +74,9 @@ class Plain:
     def see(self, head: Head, at: int, weights: dict[int, float]) -> None:
         """A query at a position gave these weights, the mean over the query heads that share the head."""
 
+    def end(self, head: Head) -> None:
+        """All queries of a forward have been seen."""
+
     def is_due(self, step: Step) -> bool:
         return True
 
@@ -169,6 +172,7 @@ class PlainCache:
             for at, column in enumerate(real, before):
                 found = heard.found[row, h * share : (h + 1) * share, column]
                 self._query(head, at, [one[column] for one in group], asked, rules.window, found)
+            self.plain.end(head)
             if rules.window is not None:
                 self._left(head, {position for position in head.keys if position > seen - rules.window})
         room = self.spread.room(self._room(seen), seen, number, rules.layers)

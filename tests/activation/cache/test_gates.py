@@ -10,14 +10,29 @@ import pytest
 import torch
 from models_built import FAMILIES, build, tokens
 from plain import Plain, PlainCache, PlainSpread, listening, spans, turned
+from plain_expected import PlainExpectedAttention
 from plain_h2o import PlainH2O
+from plain_lazy import PlainLazyEviction
+from plain_scissorhands import PlainScissorhands
 from plain_snapkv import PlainSnapKV
 from plain_spreads import PlainAdaKV, PlainPyramidKV
 from plain_tova import PlainTOVA
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from mnemos.activation.cache import H2O, TOVA, AdaKV, MemoryCache, Policy, PyramidKV, SnapKV, looking
+from mnemos.activation.cache import (
+    H2O,
+    TOVA,
+    AdaKV,
+    ExpectedAttention,
+    LazyEviction,
+    MemoryCache,
+    Policy,
+    PyramidKV,
+    Scissorhands,
+    SnapKV,
+    looking,
+)
 from mnemos.activation.cache.budgets import Spread
 
 LENGTHS = (13, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1)
@@ -40,6 +55,11 @@ GATES: dict[str, Gate] = {
     "h2o": Gate(H2O, lambda: PlainH2O(0.5)),
     "h2o, heavy hitters only": Gate(lambda: H2O(1.0), lambda: PlainH2O(1.0)),
     "tova": Gate(TOVA, PlainTOVA),
+    "scissorhands": Gate(lambda: Scissorhands(7, 2, 0.3), lambda: PlainScissorhands(7, 2, 0.3)),
+    "expected": Gate(lambda: ExpectedAttention(8, 2), lambda: PlainExpectedAttention(8, 2)),
+    "lazy": Gate(lambda: LazyEviction(3, 0.1), lambda: PlainLazyEviction(3, 0.1)),
+    "scissorhands, a long history": Gate(lambda: Scissorhands(60, 0, 0), lambda: PlainScissorhands(60, 0, 0)),
+    "lazy, a long window": Gate(lambda: LazyEviction(8, 0.05), lambda: PlainLazyEviction(8, 0.05)),
     "snapkv, ada": Gate(lambda: SnapKV(2, 3), lambda: PlainSnapKV(2, 3), AdaKV, lambda: PlainAdaKV(0.2)),
     "h2o, ada with a high floor": Gate(H2O, lambda: PlainH2O(0.5), lambda: AdaKV(0.7), lambda: PlainAdaKV(0.7)),
     "tova, ada": Gate(TOVA, PlainTOVA, AdaKV, lambda: PlainAdaKV(0.2)),

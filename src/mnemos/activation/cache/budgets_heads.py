@@ -11,6 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from mnemos.activation.cache.ranking import ranks
 from mnemos.activation.cache.settings import within
 
 
@@ -40,16 +41,8 @@ class AdaKV:
         """How many of the best of all heads are of each; between equal ones the later stay."""
         safe = (room * self.floor).long().to(scores.device)[:, None, None]
         wanted = scores > -torch.inf
-        scores = scores.masked_fill(wanted & (_ranks(scores) < safe), torch.inf)
+        scores = scores.masked_fill(wanted & (ranks(scores) < safe), torch.inf)
         rows, heads, held = scores.shape
-        together = _ranks(scores.transpose(1, 2).reshape(rows, 1, -1)).view(rows, held, heads).transpose(1, 2)
+        together = ranks(scores.transpose(1, 2).reshape(rows, 1, -1)).view(rows, held, heads).transpose(1, 2)
         total = (room * heads).to(scores.device)[:, None, None]
         return ((together < total) & wanted).sum(-1).cpu()
-
-
-def _ranks(scores: Tensor) -> Tensor:
-    """Which place each takes in its list, the best 0, of equal ones the later first; [rows, heads, held]."""
-    last = scores.shape[-1] - 1
-    order = last - scores.flip(-1).argsort(dim=-1, descending=True, stable=True)
-    places = torch.arange(last + 1, device=scores.device).expand_as(order)
-    return torch.empty_like(order).scatter_(-1, order, places)
