@@ -50,6 +50,7 @@ def save(layers: list[MemoryLayer], made: Mapping[str, str], fingerprint: Finger
     tensors = {"seen": first.seen, "rows": first.rows}
     for number, held in enumerate(helds):
         tensors |= {f"{number}.{name}": tensor for name, tensor in _told(held).items()}
+        tensors |= {f"{number}.more.{name}": tensor for name, tensor in layers[number].more().items()}
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     header = {
         "made": dict(made),
@@ -89,8 +90,11 @@ def load(cache: list[MemoryLayer], made: Mapping[str, str], fingerprint: Fingerp
         columns, sizes = int(header["columns"]), header["sizes"]
         parts = [(layer, _own(tensors, number), sizes[number]) for number, layer in enumerate(cache)]
         found = [_held(layer, own, (int(size[0]), int(size[1])), like) for layer, own, size in parts]
-    for layer, held in zip(cache, found, strict=True):
+        rows = len(tensors["seen"])
+        more = [layer.with_more(_own(own, "more"), rows, like) for layer, own, _ in parts]
+    for layer, held, go_on in zip(cache, found, more, strict=True):
         layer.resumed(held, columns, tensors["seen"].clone(), tensors["rows"].clone())
+        go_on()
 
 
 def _told(held: Held) -> Tensors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -79,7 +80,8 @@ class ReadingLayer(MemoryLayer):  # type: ignore[no-untyped-call]
     @property
     def tensors(self) -> list[Tensor]:
         """All that takes memory; what rests in a file does not."""
-        return [*super().tensors, *(tensor for shelf in self.shelves for tensor in shelf.tensors)]
+        resting = (tensor for shelf in self.shelves for tensor in shelf.tensors)
+        return [*super().tensors, *resting, *self.read_last, *self.surprised_last]
 
     @property
     def kept(self) -> list[list[list[int]]]:
@@ -89,6 +91,27 @@ class ReadingLayer(MemoryLayer):  # type: ignore[no-untyped-call]
         ]
         near = super().kept
         return [[sorted(resting[row] + head) for head in heads] for row, heads in enumerate(near)]
+
+    def more(self) -> dict[str, Tensor]:
+        """What rests, and what the surprise of the next tokens is told by."""
+        told = {
+            f"{row}.{name}": tensor for row, shelf in enumerate(self.shelves) for name, tensor in shelf.told().items()
+        }
+        told |= {f"{row}.read": tensor for row, tensor in enumerate(self.read_last)}
+        return told | {f"{row}.surprised": tensor for row, tensor in enumerate(self.surprised_last)}
+
+    def with_more(self, tensors: Mapping[str, Tensor], rows: int, like: Tensor) -> Callable[[], None]:
+        """The inverse of `more`."""
+        own = [
+            {name.partition(".")[2]: one for name, one in tensors.items() if _of_row(name, row)} for row in range(rows)
+        ]
+        shelves = [Shelf.of(one, self.rest, like) for one in own]
+        read, past = ([one[name].to(like.device) for one in own if name in one] for name in ("read", "surprised"))
+
+        def go_on() -> None:
+            self.shelves, self.read_last, self.surprised_last = shelves, read, past
+
+        return go_on
 
     def batch_select_indices(self, indices: Tensor) -> None:
         """Keep some rows, in this order; blocks are shared by rows that go on from the same one."""
@@ -190,6 +213,10 @@ class ReadingLayer(MemoryLayer):  # type: ignore[no-untyped-call]
             chosen = self.reads.chosen(Wanted(grouped, shelf.index, sizes, room, shelf.recent, scaling, layer, layers))
         self.shelves[row] = replace(shelf, recent=chosen.recent)
         return shelf.back(chosen, asked.query)
+
+
+def _of_row(name: str, row: int) -> bool:
+    return name.startswith(f"{row}.")
 
 
 def layer_of(rules: Rules, rest: Rest) -> MemoryLayer:

@@ -40,7 +40,7 @@ class Rest:
     def put(self, tensor: Tensor) -> Resting:
         """Lay a tensor to rest."""
         kept = tensor.detach().cpu().contiguous()
-        return _InMemory(kept.clone()) if self._file is None else self._file.put(kept)
+        return _InMemory(kept.clone()) if self._file is None or not kept.numel() else self._file.put(kept)
 
     @property
     def on_disk(self) -> int:
@@ -109,7 +109,7 @@ class _File:
 
     def put(self, tensor: Tensor) -> Resting:
         start = -(-self.size // ALIGNED) * ALIGNED
-        data = memoryview(tensor.view(-1).view(torch.uint8).numpy().data) if tensor.numel() else memoryview(b"")
+        data = memoryview(tensor.view(-1).view(torch.uint8).numpy().data)
         done = 0
         while done < len(data):
             done += os.pwrite(self._number, data[done:], start + done)

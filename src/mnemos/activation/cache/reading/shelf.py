@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from mnemos.activation.cache.reading.rest import Resting
+from mnemos.activation.cache.reading.rest import Rest, Resting
 from mnemos.activation.cache.reading.retrieval import Chosen
+
+SIDES = ("keys", "values")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,33 @@ class Shelf:
         """All that takes memory."""
         kept = [tensor for block in self.blocks for side in (block.keys, block.values) for tensor in side.tensors]
         return kept if self.index is None else [*kept, self.index]
+
+    def told(self) -> dict[str, Tensor]:
+        """All of it, by name; what rests in a file is read."""
+        blocks = torch.tensor([(block.start, block.size) for block in self.blocks], dtype=torch.int64).view(-1, 2)
+        numbers = {"blocks": blocks, "recent": torch.tensor(self.recent, dtype=torch.int64)}
+        if self.index is None:
+            return numbers
+        keys, values = (torch.cat([getattr(block, side).read() for block in self.blocks], 1) for side in SIDES)
+        return {**numbers, "used": torch.tensor(self.used), "keys": keys, "values": values, "index": self.index}
+
+    @classmethod
+    def of(cls, told: Mapping[str, Tensor], rest: Rest, like: Tensor) -> Shelf:
+        """The inverse of `told`.
+
+        Raises:
+            KeyError, ValueError: the tensors do not belong together.
+        """
+        numbers = told["blocks"].tolist()
+        if not numbers:
+            return cls(recent=tuple(told["recent"].tolist()))
+        keys, values = (torch.split(told[side], [size for _, size in numbers], 1) for side in SIDES)
+        parts = zip(numbers, keys, values, strict=True)
+        blocks = [Block(start, size, rest.put(key), rest.put(value)) for (start, size), key, value in parts]
+        index = told["index"].to(like.device)
+        if len(index) != len(blocks):
+            raise ValueError("there are not as many blocks as what they are found by")
+        return cls(tuple(blocks), index, tuple(told["recent"].tolist()), int(told["used"]))
 
     def _parts(self, numbers: list[int], heads: Tensor, like: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for number in numbers:

@@ -59,8 +59,8 @@ def _noted(model: PreTrainedModel, cache: Any, ids: Tensor | None, hidden: Tenso
         values.append(torch.cat([past[row], fresh]))
         out = standing_out(values[row], window)[len(past[row]) :]
         above[row, own.nonzero()[len(known) - len(out) :, 0]] = out
-        read.append(states_here[-1:])
-    first.read_last, first.surprised_last = read, [own[-window:] for own in values]
+        read.append(states_here[-1:].clone())
+    first.read_last, first.surprised_last = read, [own[-window:].clone() for own in values]
     for layer in layers:
         layer.surprised(above)
 
