@@ -87,6 +87,18 @@ def test_scores_are_those_of_the_equations(alpha: float | None, threshold: float
     assert 5 < clashes < 25
 
 
+def test_tokens_that_are_forbidden_stay_so_where_few_are_left() -> None:
+    scores = torch.full((1, 12), -torch.inf)
+    scores[0, [3, 8]] = torch.tensor([0.0, 0.1])
+    without = torch.zeros(1, 12)
+    without[0, 3] = 4.0
+    found = modulated(scores, without, 0.5, top=10)
+    assert found.isfinite().sum() == 2
+    assert found.exp().sum() == pytest.approx(1.0)
+    wanted = reference(scores[0].tolist(), without[0].tolist(), 0.5, 10, 0.0, "published")
+    assert found[0].exp().tolist() == pytest.approx(wanted, abs=1e-6)
+
+
 def spoken(model: PreTrainedModel, prompts: dict[str, Tensor], reliance: Reliance, **more: object) -> Tensor:
     """The tokens of the answers, [rows, 5]."""
     length = prompts["input_ids"].shape[1]

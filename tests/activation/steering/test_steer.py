@@ -13,6 +13,7 @@ from mnemos import InvalidInput
 from mnemos.activation.steering import Condition, ControlVector, VectorRefused, steer
 from mnemos.activation.steering.conditions import similarity
 from mnemos.activation.steering.directions import Direction
+from mnemos.activation.steering.states import gathered
 
 TEXTS = [tokens(count, count) for count in (9, 4, 12)]
 
@@ -128,6 +129,17 @@ def test_a_row_is_decided_as_it_is_when_alone(llama: PreTrainedModel) -> None:
                         assert steered.rows.tolist() == [one > cut for one in alone]
 
 
+def test_padding_is_in_no_state() -> None:
+    hidden = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0))
+    real = torch.tensor([[0, 1, 1, 0], [1, 0, 1, 1], [0, 0, 0, 0]]).bool()
+    hidden[~real] = torch.inf
+    last, mean = gathered(hidden, real, "last"), gathered(hidden, real, "mean")
+    assert torch.equal(last, torch.stack([hidden[0, 2], hidden[1, 3], torch.zeros(5)]))
+    assert torch.allclose(mean[0], (hidden[0, 1] + hidden[0, 2]) / 2)
+    assert torch.allclose(mean[1], (hidden[1, 0] + hidden[1, 2] + hidden[1, 3]) / 3)
+    assert torch.equal(mean[2], torch.zeros(5))
+
+
 def right_padded(texts: list[Tensor]) -> dict[str, Tensor]:
     width = max(map(len, texts))
     pads = [(0, width - len(text)) for text in texts]
@@ -176,12 +188,13 @@ def test_beams_and_several_answers_share_what_was_decided_of_their_prompt(llama:
 
 
 def test_rows_of_a_cache_may_be_multiplied_but_not_taken_out(llama: PreTrainedModel) -> None:
-    look = vector(1, seed=1)
-    with steer(llama, vector(2), when=Condition(look, 1, 0.0)) as steered:
-        cache = llama(torch.stack([TEXTS[0], TEXTS[0]]), use_cache=True).past_key_values
+    look, texts = vector(1, seed=1), TEXTS[:2]
+    cut, held = cut_between(llama, look, 1, texts)
+    with steer(llama, vector(2), when=Condition(look, 1, cut)) as steered:
+        cache = llama(**left_padded(texts), use_cache=True).past_key_values
         cache.batch_repeat_interleave(2)
         llama(torch.full((4, 1), 5), past_key_values=cache)
-        assert len(steered.rows) == 4
+        assert steered.rows.tolist() == [held[0], held[0], held[1], held[1]]
         cache.batch_select_indices(torch.tensor([0, 1, 2]))
         with pytest.raises(InvalidInput, match="past_key_values"):
             llama(torch.full((3, 1), 5), past_key_values=cache)

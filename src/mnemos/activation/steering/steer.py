@@ -64,7 +64,7 @@ class Steered:
             return None
         if now.is_first and self._when is not None:
             for condition in self._when.conditions:
-                if condition.layer == number and condition not in now.made:
+                if condition.layer == number:
                     now.made[condition] = condition.decided(hidden, now.real.to(hidden.device))
         if number not in self._moves or (now.is_first and not self._prompt):
             return None
