@@ -3,6 +3,7 @@
 from mnemos._version import __version__
 from mnemos.errors import (
     BudgetExceeded,
+    CubeRefused,
     EmbedderError,
     ImportFailed,
     InvalidInput,
@@ -18,7 +19,7 @@ from mnemos.errors import (
 )
 from mnemos.llm.paying import Costs
 from mnemos.origin import Origin, current_origin, writing_as
-from mnemos.records import Change, Context, ContextItem, Deletion, Hit, Link, Memory, Page
+from mnemos.records import Change, Context, ContextItem, Deletion, Form, Forms, Hit, Link, Memory, Move, Page
 from mnemos.system import Mnemos
 from mnemos.verbs.gating import Kept
 from mnemos.verbs.jobs import DeadLetter
@@ -29,9 +30,12 @@ __all__ = [
     "Context",
     "ContextItem",
     "Costs",
+    "CubeRefused",
     "DeadLetter",
     "Deletion",
     "EmbedderError",
+    "Form",
+    "Forms",
     "Hit",
     "ImportFailed",
     "InvalidInput",
@@ -41,6 +45,7 @@ __all__ = [
     "Memory",
     "Mnemos",
     "MnemosError",
+    "Move",
     "NewerSchema",
     "NotAStore",
     "NotFound",

@@ -80,3 +80,16 @@ class BudgetExceeded(MnemosError):
 
 class ImportFailed(MnemosError):
     """A file to import could not be read; what was imported before the failure is kept and reported."""
+
+
+class CubeRefused(ImportFailed):
+    """A MemCube that cannot be read, or is not as it was written; nothing of it was kept.
+
+    `file` names the cube, `problem` says what is wrong with it and `mend` how to put it right.
+    """
+
+    def __init__(self, file: str, problem: str, mend: str = "ask for the cube again") -> None:
+        super().__init__(f"{file}: {problem}; {mend}")
+        self.file = file
+        self.problem = problem
+        self.mend = mend

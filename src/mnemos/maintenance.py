@@ -47,6 +47,16 @@ class Maintained:
     """New memories that were gated and derived from."""
     forgotten: int = 0
     """Memories that went a step further because a namespace held more than its budget."""
+    promoted: int = 0
+    """Memories that the policy of the model that is bound has moved to a form that is cheaper to read."""
+    demoted: int = 0
+    """Memories that it has moved back."""
+    built: int = 0
+    """Memories that were wanted in another form than text, and are in it now."""
+    unbuilt: int = 0
+    """Memories that wait for that."""
+    notes: tuple[str, ...] = ()
+    """Why they do."""
 
 
 class Maintainer:

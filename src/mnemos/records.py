@@ -17,7 +17,10 @@ LEVELS: tuple[Kind, ...] = ("episode", "theme", "profile")
 """Kinds that summarise others; `search` returns them only when they are named in `kinds`."""
 LEAVES: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in LEVELS)
 
-Form = Literal["text", "activation", "parametric"]
+FormName = Literal["text", "activation", "parametric"]
+FormState = Literal["fresh", "building", "stale", "wanted"]
+FORM_STATES: tuple[FormState, ...] = get_args(FormState)
+"""Best first."""
 
 DEFAULT_NAMESPACE: Namespace = ("default",)
 
@@ -34,7 +37,7 @@ class Memory:
     namespace: Namespace
     kind: Kind
     text: str
-    form: Form = "text"
+    form: FormName = "text"
     speaker: str | None = None
     """Who said it, by name (`Ana`), where a name is known."""
     role: str | None = None
@@ -185,3 +188,63 @@ class Deletion:
 
     ids: tuple[str, ...]
     purge: Literal["done", "pending"] = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A memory in one of its forms, for one model."""
+
+    form: FormName
+    state: FormState
+    """`fresh`; `stale`: what it was made of is no longer as it was; `wanted`: not made yet; `building`: just now."""
+    recipe: str | None = None
+    """What made it, such as `kv-int8` or `lora`; None for text, and for what is not made yet."""
+    model: str | None = None
+    """The model that reads it: the first 12 digits of its fingerprint."""
+    bytes: int = 0
+    """That its file takes, or the text in UTF-8; an adapter's file is shared by all its sources."""
+    seconds: float = 0.0
+    """That it took to make."""
+    uses: int = 0
+    """How often it was read in this form; an adapter: how often it was put on."""
+    artifact: str | None = None
+    """The id of its artifact."""
+    sources: tuple[str, ...] = ()
+    """Ids of all memories that it was made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """A memory in all its forms: text first, which never leaves, then what was made of it, the latest first."""
+
+    memory: str
+    """Its id."""
+    all: tuple[Form, ...]
+
+    def of(self, form: FormName) -> tuple[Form, ...]:
+        """Those of one form."""
+        return tuple(one for one in self.all if one.form == form)
+
+    def state(self, form: FormName) -> FormState | None:
+        """The best state that it has in a form; None where it is neither there in it nor wanted in it."""
+        found = {one.state for one in self.of(form)}
+        return next((state for state in FORM_STATES if state in found), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step between forms: which memories, and why, in words and in figures."""
+
+    memories: tuple[str, ...]
+    """Ids of memories of one namespace."""
+    source: FormName
+    """The form that they are read in before it."""
+    target: FormName
+    """The form that they are read in after it; the same as before where something is made again."""
+    reason: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """By name, what the reason speaks of: `tokens`, `uses_per_day`, `build_seconds`, `saving_seconds_per_day`, …"""
+    asked: bool = False
+    """Whether somebody asked for it; else the policy chose it."""
+    wanted: bool = False
+    """Whether they are wanted in that form already, so that it has only to be made, or made again."""

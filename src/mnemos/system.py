@@ -35,7 +35,9 @@ from mnemos.store.reading import Stats
 from mnemos.store.spool import Spool
 from mnemos.times import TimeLike, Zone, from_micros, read_optional_time, read_zone, to_micros
 from mnemos.verbs.costs import CostVerbs
+from mnemos.verbs.cubes import CubeVerbs
 from mnemos.verbs.forgetting import ForgetVerbs
+from mnemos.verbs.forms import FormVerbs
 from mnemos.verbs.gating import GateVerbs
 from mnemos.verbs.graphing import GraphVerbs
 from mnemos.verbs.items import ItemVerbs
@@ -53,7 +55,19 @@ CONTEXT_CANDIDATES = 100
 """Hits from which a context is composed."""
 
 
-class Mnemos(ItemVerbs, LevelVerbs, JobVerbs, CostVerbs, UpdateVerbs, GateVerbs, ForgetVerbs, GraphVerbs, Keeper):
+class Mnemos(
+    ItemVerbs,
+    LevelVerbs,
+    JobVerbs,
+    CostVerbs,
+    UpdateVerbs,
+    GateVerbs,
+    ForgetVerbs,
+    GraphVerbs,
+    FormVerbs,
+    CubeVerbs,
+    Keeper,
+):
     """A memory in one SQLite file.
 
     Args:

@@ -199,6 +199,17 @@ def test_what_no_quota_holds_is_told_and_read_all_the_same(memory: Mnemos, path:
     assert same(cache, KVMemory(memory, model, TOKENIZER).assemble(memories, repair=1))
 
 
+def test_the_quota_is_of_blocks_and_spares_what_else_is_kept(memory: Mnemos, model: PreTrainedModel) -> None:
+    memories = told(memory)
+    with memory.artifacts.scratch() as file:
+        file.write_bytes(bytes(10_000))
+        other = memory.artifacts.keep("activation", "control-vector", "any", memories, file)
+    KVMemory(memory, model, TOKENIZER).encode(ids_of(memories[:1]))
+    size = memory.artifacts.bytes("activation") - other.bytes
+    KVMemory(memory, model, TOKENIZER, quota=size + 100).encode(ids_of(memories[1:2]))
+    assert other in memory.artifacts.find()
+
+
 def test_a_file_that_is_gone_or_damaged_is_made_again(memory: Mnemos, path: Path, model: PreTrainedModel) -> None:
     memories = told(memory)
     kv = KVMemory(memory, model, TOKENIZER)

@@ -47,7 +47,9 @@ def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("seed")
     with Mnemos(folder / "mnemos.db") as memory:
         memory.add(MESSAGES, user_id="ana")
+        memory.export_cube(folder / "ana.cube", user_id="ana")
         memory.add("Bob's own secret.", user_id="bob", metadata={"city": "Porto"})
+        memory.export_cube(folder / "team.cube")
     lines = [json.dumps({**message, "content": f"Again: {message['content']}"}) for message in MESSAGES]
     (folder / "chats.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "whatsapp.txt").write_text(WHATSAPP, encoding="utf-8")

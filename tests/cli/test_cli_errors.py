@@ -42,8 +42,12 @@ LINES = {
     "pin": ["pin", "x"],
     "unpin": ["unpin", "x"],
     "expire": ["expire", "x", "--at", "2100-01-01T00:00:00Z"],
+    "forms": ["forms"],
+    "promote": ["promote", "x"],
+    "demote": ["demote", "x"],
     "stats": ["stats"],
     "verify-erased": ["verify-erased", "x"],
+    "cube export": ["cube", "export", "out.cube"],
 }
 """Every command that works on a store that must be there already."""
 
@@ -51,8 +55,10 @@ LINES = {
 def test_every_command_is_tried() -> None:
     assert COMMANDS.keys() - LINES.keys() == {
         *("add", "import", "demo", "mcp"),
+        *("cube import", "cube show", "cube fuse", "cube compare"),
         *("serve", "key create", "key list", "key revoke"),
         *("bench recall", "bench update", "bench levels", "bench forget", "bench join", "bench reuse"),
+        "bench forms",
     }
 
 
@@ -71,7 +77,10 @@ def test_an_empty_file_is_no_store(run: Run, empty: Path) -> None:
     assert (empty / "empty.db").stat().st_size == 0
 
 
-@pytest.mark.parametrize("line", [["import", "none.jsonl"], ["import", "odd.bin"]])
+@pytest.mark.parametrize(
+    "line",
+    [["import", "none.jsonl"], ["import", "odd.bin"], ["cube", "import", "none.cube"], ["cube", "import", "odd.bin"]],
+)
 def test_what_cannot_be_imported_makes_no_store(line: list[str], run: Run, empty: Path) -> None:
     (empty / "odd.bin").write_bytes(bytes(range(256)))
     assert run(*line).exit_code == 2
@@ -85,6 +94,17 @@ UNKNOWN = "01a1fbe8-9ddd-78ea-a7f4-c9490f963726"
     ("line", "code", "says"),
     [
         (["show", UNKNOWN], 1, "nothing is stored under"),
+        (["cube", "export", "x.cube", UNKNOWN], 1, "nothing is stored under"),
+        (["cube", "export", "x.cube", UNKNOWN, "--user", "ana"], 2, "together with a scope"),
+        (["cube", "export", "none/x.cube"], 2, "cannot be written"),
+        (["cube", "show", "chats.jsonl"], 2, "chats.jsonl: is damaged, or no cube"),
+        (["cube", "fuse", "ana.cube", "none.cube", "x.cube"], 2, "is not there, or not a file"),
+        (["cube", "compare", "ana.cube", "chats.jsonl"], 2, "chats.jsonl: is damaged, or no cube"),
+        (["forms", UNKNOWN], 1, "nothing is stored under"),
+        (["forms", UNKNOWN, "--user", "ana"], 2, "ID: is given together with a scope"),
+        (["promote", UNKNOWN], 1, "nothing is stored under"),
+        (["promote", UNKNOWN, "--to", "text"], 2, "--to: 'text' is no form to promote to"),
+        (["demote", UNKNOWN, "--to", "air"], 2, "--to: 'air' is no form to demote to"),
         (["history", UNKNOWN], 1, "nothing is stored under"),
         (["update", UNKNOWN, "x"], 1, "nothing is stored under"),
         (["delete", UNKNOWN], 1, "nothing is stored under"),

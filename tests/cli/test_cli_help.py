@@ -25,7 +25,9 @@ ASKED = (
     *("why", "admit"),
     *("entities", "graph", "alias"),
     *("forget", "budget", "pin", "unpin", "expire", "bench forget", "bench levels"),
-    *("bench join", "bench reuse"),
+    *("bench join", "bench reuse", "bench forms"),
+    *("forms", "promote", "demote"),
+    *("cube export", "cube import", "cube show", "cube fuse", "cube compare"),
     *("serve", "mcp", "key create", "key list", "key revoke"),
 )
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
@@ -37,10 +39,10 @@ def examples_of(words: str) -> list[str]:
     return re.findall(r"^ +\$ (.*)$", shown.stdout, re.M)
 
 
-GROUPS = ("", "bench", "key")
+GROUPS = ("", "bench", "cube", "key")
 LISTENS = "serve"
 """Runs until it is told to stop."""
-TRAIN = ("bench join", "bench reuse")
+TRAIN = ("bench join", "bench reuse", "bench forms")
 """Need torch, and minutes; their tests stand with those of the benchmarks."""
 BRIEF = [words for words in (*GROUPS, *COMMANDS) if words not in (LISTENS, *TRAIN)]
 EXAMPLES = [(words, example) for words in BRIEF for example in examples_of(words)]
@@ -94,7 +96,8 @@ def shared_options() -> set[str]:
 
 def test_the_page_names_no_other_command() -> None:
     named = re.findall(
-        r"^### `mnemos ([a-z-]+(?: recall| update| levels| forget| join| reuse| create| list| revoke)?)",
+        r"^### `mnemos (cube [a-z]+|[a-z-]+"
+        r"(?: recall| update| levels| forget| join| reuse| forms| create| list| revoke)?)",
         DOCS.read_text("utf-8"),
         re.M,
     )

@@ -18,6 +18,7 @@ Answer = Callable[..., Any]
 
 MEMORY = set(Memory.__dataclass_fields__)
 KEY = set(Key.__dataclass_fields__)
+CUBE = {"path", "bytes", "sha256", "manifest"}
 
 
 @pytest.fixture
@@ -40,10 +41,25 @@ LINES: dict[str, tuple[list[str], set[str]]] = {
         {"format", "added", "repeated", "skipped", "places", "first", "last", "sessions"},
     ),
     "export": (["export", "all.jsonl"], {"lines", "bytes", "path"}),
+    "cube export": (["cube", "export", "x.cube", "--user", "ana"], {*CUBE, "left"}),
+    "cube import": (
+        ["cube", "import", "team.cube"],
+        {"added", "repeated", "artifacts", "known", "wanted", "left", "conflicts"},
+    ),
+    "cube show": (["cube", "show", "ana.cube"], {*CUBE, "artifacts"}),
+    "cube fuse": (["cube", "fuse", "ana.cube", "team.cube", "x.cube"], {*CUBE, "left", "conflicts"}),
+    "cube compare": (["cube", "compare", "ana.cube", "team.cube"], {"added", "gone", "changed", "forms"}),
     "backup": (["backup", "copy.db"], {"path", "bytes"}),
     "check": (["check"], {"problems"}),
     "reindex": (["reindex"], {"memories"}),
-    "maintain": (["maintain"], {"done", "failed", "expired", "waiting", "purge", "read", "forgotten"}),
+    "maintain": (
+        ["maintain"],
+        {"done", "failed", "expired", "waiting", "purge", "read", "forgotten"}
+        | {"promoted", "demoted", "built", "unbuilt", "notes"},
+    ),
+    "forms": (["forms", "ID"], {"forms", "moves"}),
+    "promote": (["promote", "ID"], {"forms"}),
+    "demote": (["demote", "ID"], {"forms"}),
     "costs": (["costs"], {"calls", "prompt_tokens", "completion_tokens", "cost", "lines"}),
     "jobs": (["jobs"], {"queued", "dead", "retried"}),
     "entities": (["entities", "--user", "ana"], {"entities"}),
@@ -110,7 +126,7 @@ LINES: dict[str, tuple[list[str], set[str]]] = {
 
 
 def test_every_command_is_tried() -> None:
-    assert COMMANDS.keys() - LINES.keys() == {"serve", "mcp", "bench join", "bench reuse"}
+    assert COMMANDS.keys() - LINES.keys() == {"serve", "mcp", "bench join", "bench reuse", "bench forms"}
 
 
 @pytest.mark.parametrize("words", LINES)

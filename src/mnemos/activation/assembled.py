@@ -85,6 +85,12 @@ class Assembled(DynamicCache):
         """Whether `generate` may be given a text alone; else it needs what `following` makes of it."""
         return self._before
 
+    @property
+    def bytes(self) -> int:
+        """What its keys and values take where the model computes, with what was read after the memories."""
+        kept = [layer for layer in self._kept() if layer.is_initialized]
+        return sum(one.numel() * one.element_size() for layer in kept for one in (layer.keys, layer.values))
+
     def rewind(self) -> None:
         """Hold the memories alone again, as when it was made."""
         self._expected = None

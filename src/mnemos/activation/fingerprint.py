@@ -109,7 +109,7 @@ def fingerprint_of(model: PreTrainedModel, tokenizer: Any) -> Fingerprint:
     rest = {key: value for key, value in known.items() if key not in (*ROPE, *WINDOW) and not key.endswith("dropout")}
     weights, adapter = _weights(model)
     return Fingerprint(
-        name=str(model.config._name_or_path),
+        name=_shown(str(model.config._name_or_path)),
         model=config.model_type,
         weights=weights,
         adapter=adapter,
@@ -119,6 +119,13 @@ def fingerprint_of(model: PreTrainedModel, tokenizer: Any) -> Fingerprint:
         window={key: known[key] for key in WINDOW if key in known},
         settings=rest,
     )
+
+
+def _shown(name: str) -> str:
+    """A model's name; of a folder only the last part, since where it lies is nobody's business who is sent a block."""
+    path = name.replace("\\", "/")
+    is_path = path.startswith(("/", "~", "./", "../")) or path[1:3] == ":/"
+    return path.rstrip("/").rpartition("/")[2] if is_path else name
 
 
 def differences(expected: Fingerprint, found: Fingerprint) -> list[str]:

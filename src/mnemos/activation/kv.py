@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Unpack
 
 import torch
@@ -27,8 +28,8 @@ from mnemos.activation.fingerprint import Fingerprint, fingerprint_of
 from mnemos.activation.gathering import NO_ROOM, Gatherer, Line
 from mnemos.activation.joining import Wish, join
 from mnemos.activation.models import Decoder
-from mnemos.activation.quantising import STORAGES, Storage
-from mnemos.activation.shelf import CONTEXT, Shelf, System, TooLarge
+from mnemos.activation.quantising import Storage
+from mnemos.activation.shelf import CONTEXT, Shelf, System, TooLarge, read_quota, read_storage
 from mnemos.activation.texts import Order, Texts
 from mnemos.arguments import Where, read_count
 from mnemos.errors import InvalidInput, NotFound
@@ -82,10 +83,6 @@ class KVMemory:
         quota: int | None = None,
         opening: str = OPENING_LINE,
     ) -> None:
-        if storage not in STORAGES:
-            raise InvalidInput("storage", f"{storage!r} is not known", f"choose one of {', '.join(STORAGES)}")
-        if quota is not None and (isinstance(quota, bool) or not isinstance(quota, int) or quota < 0):
-            raise InvalidInput("quota", f"{quota!r} is not a number of bytes", "give a whole number, or None")
         rows = int(model.get_input_embeddings().num_embeddings)  # type: ignore[arg-type]
         if len(tokenizer) > rows:
             problem = f"it knows {len(tokenizer)} tokens, the model {rows}"
@@ -93,13 +90,19 @@ class KVMemory:
         self._memory = memory
         self._gatherer = Gatherer(Decoder(model))
         self._texts = Texts(memory, tokenizer, opening)
-        self._storage: Storage = storage
-        self._quota = quota
+        self._storage = read_storage(storage)
+        self._quota = read_quota(quota)
 
     @property
     def fingerprint(self) -> Fingerprint:
         """What the model is at this moment."""
         return fingerprint_of(self._gatherer.decoder.model, self._texts.tokenizer)
+
+    @cached_property
+    def token_bytes(self) -> int:
+        """What the keys and values of one token take in a cache, at most."""
+        read = self._gatherer.decoder.read(torch.tensor([0]))
+        return sum(one.numel() * one.element_size() for pair in read for one in pair)
 
     def encode(
         self, ids: Sequence[Hit | Memory | str] | None = None, *, sinks: int = 4, **where: Unpack[Where]

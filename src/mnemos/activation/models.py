@@ -75,7 +75,7 @@ class Decoder:
 
         Afterwards it is as it was.
         """
-        base, training = self.model.base_model, self.model.training
+        base, modes = self.model.base_model, [(one, one.training) for one in self.model.modules()]
         rotary = base.rotary_emb
         base.rotary_emb = self.rotation.fresh(self.device)
         self.model.train(False)
@@ -83,7 +83,8 @@ class Decoder:
             yield base
         finally:
             base.rotary_emb = rotary
-            self.model.train(training)
+            for module, mode in modes:
+                module.training = mode
 
     def placed(self, layers: Layers, positions: Tensor, length: int) -> Layers:
         """Keys that stand nowhere, put at their places; values as they are."""

@@ -13,7 +13,7 @@ from mnemos.activation.blocks import Block, BlockDamaged, BlockRefused
 from mnemos.activation.eviction import least_valuable
 from mnemos.activation.files import described, load, save
 from mnemos.activation.fingerprint import Fingerprint, differences
-from mnemos.activation.quantising import Storage
+from mnemos.activation.quantising import STORAGES, Storage
 from mnemos.arguments import Where
 from mnemos.errors import InvalidInput, NotFound, StoreError
 from mnemos.records import Memory, Page
@@ -161,14 +161,37 @@ class Shelf:
     def _make_room(self, size: int) -> None:
         if self.quota is None:
             return
-        over = self.artifacts.bytes("activation") + size - self.quota
+        blocks = [one for one in self.artifacts.find(form="activation") if one.recipe.startswith("kv-")]
+        over = sum({one.hash: one.bytes for one in blocks}.values()) + size - self.quota
         if over <= 0:
             return
-        going = least_valuable(self.artifacts.find(form="activation"), over, self.held) if size <= self.quota else None
+        going = least_valuable(blocks, over, self.held) if size <= self.quota else None
         if going is None:
             raise TooLarge
         self.artifacts.drop([one.id for one in going])
         self.evicted.extend(one.id for one in going)
+
+
+def read_storage(value: object) -> Storage:
+    """A type in which blocks are stored.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if value not in STORAGES:
+        raise InvalidInput("storage", f"{str(value)[:40]!r} is not known", f"choose one of {', '.join(STORAGES)}")
+    return value
+
+
+def read_quota(value: object) -> int | None:
+    """Bytes that blocks may take; None: as many as there is room for.
+
+    Raises:
+        InvalidInput: it is no number of bytes.
+    """
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise InvalidInput("quota", f"{str(value)[:40]!r} is not a number of bytes", "give a whole number, or None")
+    return value
 
 
 def opening_mark(after: tuple[int, ...]) -> str:

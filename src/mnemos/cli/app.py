@@ -18,8 +18,10 @@ from mnemos.cli import (
     answers,
     asking,
     changes,
+    cubing,
     files,
     forgetting,
+    forming,
     gating,
     graphing,
     levels,
@@ -69,7 +71,7 @@ OPTIONS = {
 PLAIN = frozenset(
     "namespace kind since until as_of known_at now limit offset budget timezone date_order format name role "
     "metadata idempotency_key valid_at invalid_at trust min_trust yes count bytes share policy at summarise_after "
-    "delete_after tenant scopes expires upstream rate".split()
+    "delete_after tenant scopes expires upstream rate to".split()
 )
 
 
@@ -196,7 +198,9 @@ main = Application(
             graphing,
             updating,
             forgetting,
+            forming,
             files,
+            cubing,
             upkeep,
             asking,
             measuring,

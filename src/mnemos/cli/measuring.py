@@ -206,9 +206,39 @@ def reuse(shape: str, device: str, most: int, rounds: int, seed: int, save: Path
 bench.add_command(reuse)
 
 
-def needs_torch(command: str) -> None:
+@command("forms", "mnemos bench forms", "mnemos bench forms --quick --json")
+@click.option("--quick", is_flag=True, help="Little of everything, with a model that comes with Mnemos.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the facts, and of the workload.")
+@click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the results there as JSON.")
+@json_option
+def forms(quick: bool, seed: int, save: Path | None, as_json: bool) -> None:
+    """Measure the same facts as text, as keys and values, and as weights.
+
+    A small language model, trained on first use for some minutes and kept, is told 200 facts in each form and asked for
+    them: what it answers, how soon, and after how many uses a form has paid. Then a month of mixed use in each form,
+    beside what the scheduler chooses.
+    """
+    needs_torch("bench forms", "peft")
+    from mnemos.bench import forms_report
+    from mnemos.bench.forms import forms as measure
+    from mnemos.bench.forms.fixtures import bundled
+
+    with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
+        run = measure.run(
+            measure.QUICK if quick else measure.FULL,
+            model=bundled()[0] if quick else None,
+            seed=seed,
+            progress=lambda name, done, total: progress(done, total),
+        )
+    _show(forms_report.to_json(run), forms_report.tables(run), save, as_json)
+
+
+bench.add_command(forms)
+
+
+def needs_torch(command: str, *more: str) -> None:
     """Say how to install what a benchmark of models needs, where it is missing."""
-    missing = [package for package in ("torch", "transformers", "safetensors") if find_spec(package) is None]
+    missing = [package for package in ("torch", "transformers", "safetensors", *more) if find_spec(package) is None]
     if missing:
         raise InvalidInput(command, f"needs {', '.join(missing)}", 'install it with: pip install "mnemos[torch]"')
 

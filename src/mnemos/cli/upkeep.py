@@ -65,6 +65,8 @@ def maintain(call: Call, llm: LanguageModel | None) -> None:
         return
     click.echo(f"{done.done:,} jobs done, {done.failed:,} failed, {done.waiting:,} waiting")
     click.echo(f"{done.expired:,} expired items deleted; purge {done.purge}")
+    for note in done.notes:
+        click.echo(note)
 
 
 @command(

@@ -52,6 +52,8 @@ def match_format(bundle: Bundle, name: str | None = None) -> Match:
         if name in (None, reader.NAME) and (files := reader.find(bundle, asked=name is not None)):
             return Match(reader.NAME, reader, files)
     shown = bundle.path.name
+    if {"manifest.json", "memories.jsonl", "artifacts.jsonl"} <= bundle.files.keys():
+        raise InvalidInput("path", f"{shown} is a MemCube", "take it with mnemos cube import, or import_cube()")
     if name is not None:
         raise InvalidInput("format", f"{shown} is not {FORMATS[name]}", "leave format out to have it found")
     known = "; ".join(f"{key}: {title}" for key, title in FORMATS.items())

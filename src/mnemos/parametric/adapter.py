@@ -195,8 +195,10 @@ class AdapterMemory:
         return artifacts.find(form="parametric", recipe=RECIPE, fingerprint=own.digest, namespace=namespace)
 
     @contextlib.contextmanager
-    def active(self, namespace: Namespace) -> Iterator[Artifact | None]:
+    def active(self, namespace: Namespace | None) -> Iterator[Artifact | None]:
         """Within the block the model knows what the namespace's adapter holds; afterwards it is what it was before.
+
+        None: no adapter is on at first; whatever is loaded within the block is taken off at its end, too.
 
         An adapter whose memories were deleted or changed since it was loaded is not used.
         """

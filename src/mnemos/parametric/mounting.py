@@ -167,6 +167,7 @@ class Mount:
             del self.model.peft_config
         for key, parameter in self.model.named_parameters():
             parameter.requires_grad_(self._wanting.get(key, parameter.requires_grad))
+        self._wanting = {}
 
 
 @contextlib.contextmanager

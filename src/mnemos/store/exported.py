@@ -54,6 +54,16 @@ FEEDBACK_FIELDS: Mapping[str, tuple[type, ...]] = {
     "type": _TEXT, "namespace": (list,), "weights": (dict,), "count": _WHOLE, "updated_at": _WHOLE,
 }  # fmt: skip
 FORM_FIELDS: Mapping[str, tuple[type, ...]] = {"type": _TEXT, "memory": _TEXT, "form": _TEXT, "at": _WHOLE}
+FIELDS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
+    "entry": ENTRY_FIELDS,
+    "derived": DERIVED_FIELDS,
+    "uses": USES_FIELDS,
+    "judged": JUDGED_FIELDS,
+    "decision": DECISION_FIELDS,
+    "feedback": FEEDBACK_FIELDS,
+    "form": FORM_FIELDS,
+}
+"""Of each type of line, its fields and what they may be."""
 
 BODY_FIELDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("speaker", "role", "session_id", "agent_id", "source_id", "key"), _MAYBE_TEXT),
@@ -67,6 +77,17 @@ BODY_FIELDS: Mapping[str, tuple[type, ...]] = {
 LINK_FIELDS: Mapping[str, tuple[type, ...]] = {"target": _TEXT, "relation": _TEXT, "weight": _NUMBER}
 
 MEND = "export the store again"
+
+
+def read_line(entry: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """A line of an export with all the fields of its type; refused where one is missing, unknown or of another type."""
+    kind = entry.get("type")
+    if not isinstance(kind, str) or kind not in FIELDS:
+        raise InvalidInput(f"{field}.type", f"{str(kind)[:40]!r} is unknown", MEND)
+    if kind in LATER:
+        entry = {**dict.fromkeys(LATER[kind]), **entry}
+    check_types(entry, FIELDS[kind], field)
+    return entry
 
 
 def check_types(entry: Mapping[str, Any], types: Mapping[str, tuple[type, ...]], field: str) -> None:
@@ -108,10 +129,17 @@ def check_entry(entry: Mapping[str, Any], field: str) -> None:
     if entry["kind"] not in KINDS:
         raise InvalidInput(f"{field}.kind", f"{entry['kind'][:40]!r} is not a kind", MEND)
     _check_body(entry, f"{field}.body")
+    check_writable(entry, field)
+
+
+def check_writable(entry: Mapping[str, Any], field: str) -> None:
+    """Refuse a line with text, or a number, that cannot be written again."""
     try:
-        json.dumps(entry, ensure_ascii=False).encode()
+        json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
         raise InvalidInput(field, "holds a lone surrogate", MEND) from None
+    except ValueError:
+        raise InvalidInput(field, "holds a number that is none", MEND) from None
 
 
 def read_digest(digest: str, field: str) -> bytes:

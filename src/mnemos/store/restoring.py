@@ -20,20 +20,7 @@ from mnemos.store.artifact_rows import FORMS, want
 from mnemos.store.checking import rebuild_links
 from mnemos.store.deriving import insert_row
 from mnemos.store.erasing import erase_rows
-from mnemos.store.exported import (
-    DECISION_FIELDS,
-    DERIVED_FIELDS,
-    ENTRY_FIELDS,
-    FEEDBACK_FIELDS,
-    FORM_FIELDS,
-    JUDGED_FIELDS,
-    LATER,
-    MEND,
-    USES_FIELDS,
-    check_entry,
-    check_types,
-    read_digest,
-)
+from mnemos.store.exported import DERIVED_FIELDS, MEND, check_entry, read_digest, read_line
 from mnemos.store.meta import bump_epoch
 from mnemos.store.projection import replace_units
 from mnemos.store.writing import bounded, index_texts, put_row
@@ -62,23 +49,17 @@ class Restorer:
 
     def take(self, entry: Mapping[str, Any], field: str) -> None:
         """Put one exported entry back."""
-        takers: dict[Any, tuple[Mapping[str, tuple[type, ...]], Callable[[Mapping[str, Any], str], bool]]] = {
-            "entry": (ENTRY_FIELDS, self._entry),
-            "derived": (DERIVED_FIELDS, self._derived),
-            "uses": (USES_FIELDS, self._uses),
-            "judged": (JUDGED_FIELDS, self._judged),
-            "decision": (DECISION_FIELDS, self._decision),
-            "feedback": (FEEDBACK_FIELDS, self._feedback),
-            "form": (FORM_FIELDS, self._form),
+        takers: dict[str, Callable[[Mapping[str, Any], str], bool]] = {
+            "entry": self._entry,
+            "derived": self._derived,
+            "uses": self._uses,
+            "judged": self._judged,
+            "decision": self._decision,
+            "feedback": self._feedback,
+            "form": self._form,
         }
-        kind = entry.get("type")
-        if not isinstance(kind, str) or kind not in takers:
-            raise InvalidInput(f"{field}.type", f"{str(kind)[:40]!r} is unknown", MEND)
-        types, taker = takers[kind]
-        if kind in LATER:
-            entry = {**dict.fromkeys(LATER[kind]), **entry}
-        check_types(entry, types, field)
-        if taker(entry, field):
+        entry = read_line(entry, field)
+        if takers[entry["type"]](entry, field):
             self.added += 1
         else:
             self.repeated += 1

@@ -9,7 +9,7 @@ from mnemos.facts.stage import MERGE, FactStage
 from mnemos.gate.reversing import derive_late, unadmit, unrepeat
 from mnemos.gate.stage import ADMIT, REPEAT
 from mnemos.stages import Batch
-from mnemos.store import decisions, entities, forgetting, superseding
+from mnemos.store import decisions, entities, forgetting, forming, superseding
 from mnemos.store.decisions import Decision
 from mnemos.store.deriving import derived_from
 from mnemos.store.superseding import SUPERSEDE, SUPERSEDES
@@ -85,6 +85,11 @@ def _unwrite(batch: Batch, decision: Decision) -> None:
     batch.derive_again([decision.memory])
 
 
+def _move_back(batch: Batch, decision: Decision) -> None:
+    """Bring a memory back to the form that it had."""
+    forming.take_back(batch.connection, decision, batch.now)
+
+
 def _part_names(batch: Batch, decision: Decision) -> None:
     """Let a name that was taken for another one's stand for itself."""
     entities.undo_aliases(batch.connection, decision.id, batch.now)
@@ -102,6 +107,8 @@ _REVERSE: dict[str, Callable[[Batch, Decision], None]] = {
     ADMIT: unadmit,
     REPEAT: unrepeat,
     ALIAS: _part_names,
+    forming.PROMOTE: _move_back,
+    forming.DEMOTE: _move_back,
 }
 
 

@@ -93,6 +93,7 @@ class UpdateVerbs(Keeper):
             if not undo(Batch(connection, [], self._index, self._now()), decision):
                 raise InvalidInput("decision_id", f"is of a {decision.op!r}", "undo what was decided automatically")
             stored = fetch_num(connection, decision.memory)
+        self._settle()
         if stored is None:
             raise NotFound("decision_id", wanted)
         return stored.memory

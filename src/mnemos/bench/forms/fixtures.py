@@ -9,13 +9,34 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from safetensors.torch import load_file, save_file
-from transformers import LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from mnemos.bench.forms import school
 from mnemos.bench.forms.recipes import Recipe
+from mnemos.bench.forms.school import SCHOOL, School
 from mnemos.bench.forms.training import Tell, learn
+from mnemos.bench.forms.words import tokenizer
+
+BUNDLED = Path(__file__).with_name("school.safetensors")
+"""The small language model as it was trained once."""
+
+
+class Known(Protocol):
+    """What is needed to find a model again."""
+
+    @property
+    def key(self) -> str:
+        """Of its file."""
+        ...
+
+    def config(self) -> LlamaConfig:
+        """Of the model."""
+        ...
 
 
 def folder() -> Path:
@@ -35,16 +56,47 @@ def trained(recipe: Recipe, tell: Tell | None = None) -> LlamaForCausalLM:
     Raises:
         NotLearned: it did not learn its task.
     """
-    kept = folder() / f"{recipe.key}.safetensors"
+    return _kept(recipe, lambda: learn(recipe, trained(recipe.start, tell) if recipe.start else None, tell))
+
+
+def schooled(at: School = SCHOOL, tell: school.Tell | None = None) -> LlamaForCausalLM:
+    """A small language model that knows 2,000 facts and reads others, from the folder if it is there.
+
+    Its tokenizer is `words.tokenizer()`.
+
+    Raises:
+        NotLearned: it did not learn enough.
+    """
+    return _kept(at, lambda: school.learn(at, trained(at.start), tell))
+
+
+def _kept(known: Known, make: Callable[[], LlamaForCausalLM]) -> LlamaForCausalLM:
+    kept = folder() / f"{known.key}.safetensors"
     if kept.is_file():
-        model = LlamaForCausalLM(recipe.config())
+        model = LlamaForCausalLM(known.config())
         model.load_state_dict(load_file(kept))
         model.train(False)
         return model
-    model = learn(recipe, trained(recipe.start, tell) if recipe.start else None, tell)
+    model = make()
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".making-") as making:
         made = Path(making, kept.name)
         save_file(model.state_dict(), made)
         made.replace(kept)
     return model
+
+
+def bundled() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """The model of `schooled` that comes with Mnemos, rounded to 16 bits to be stored, and its tokenizer.
+
+    Nothing is trained: for examples and for tests.
+    """
+    model = LlamaForCausalLM(SCHOOL.config())
+    model.load_state_dict({name: weight.float() for name, weight in load_file(BUNDLED).items()})
+    model.train(False)
+    return model, tokenizer()
+
+
+def bundle(model: LlamaForCausalLM, path: Path = BUNDLED) -> None:
+    """Store a model as the one that `bundled` gives."""
+    save_file({name: weight.half() for name, weight in model.state_dict().items()}, path)
