@@ -14,7 +14,8 @@ from transformers.cache_utils import CacheLayerMixin
 from mnemos.activation.cache.budgets import Budget, Spread, best
 from mnemos.activation.cache.held import NOWHERE, Held, Storing
 from mnemos.activation.cache.looking import Asked, Seen, attention
-from mnemos.activation.cache.policy import Look, Policy, Shown
+from mnemos.activation.cache.noting import Noted, arrived, carrying, merged
+from mnemos.activation.cache.policy import Policy, Shown
 from mnemos.activation.cache.turning import Turning
 from mnemos.activation.rotation import Rotation
 from mnemos.errors import InvalidInput
@@ -66,6 +67,7 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.rows = torch.zeros(0, dtype=torch.int64)
         self.is_initialized = False
         self._waiting: tuple[Tensor, Tensor] | None = None
+        self.ids: Tensor | None = None
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Take shape, type and device from the first keys and values."""
@@ -138,7 +140,8 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.seen = self.seen + (new if asked.real is None else (at != NOWHERE).sum(1))
         self.columns += new
         assert self.held is not None
-        return self.held.added(keys, values, at, self.rules.policy.marks, full=asked.real is None), at
+        held = self.held.added(keys, values, at, self.rules.policy.marks, full=asked.real is None)
+        return (carrying(held, self.ids, at, self.rules.policy) if self.rules.policy.tokens else held), at
 
     def attend(self, asked: Asked) -> Tensor:
         """What the queries find among all that is held, [rows, query heads, queries, dimensions].
@@ -150,8 +153,10 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         positions = held.shaped(held.positions, NOWHERE)
         keys = self._placed(held.shaped(held.keys.read()), positions, there)
         is_whole = held.is_even and (asked.real is None or bool((at != NOWHERE).all()))
-        seen = Seen(keys, held.shaped(held.values.read()), positions, there, self.rules.window, is_whole)
-        noted = _Noted(self.rules, held, positions)
+        only = self.rules.policy.allowed(arrived(held, there)) if self.rules.policy.tokens else None
+        values, is_whole = held.shaped(held.values.read()), is_whole and only is None
+        seen = Seen(keys, values, positions, there, self.rules.window, is_whole, only)
+        noted = Noted(self.rules.policy, self.rules.layer, self.rules.window, held, positions)
         found = attention(asked, seen, self.rules.policy.looks, noted, steps=self.rules.policy.steps)
         with torch.no_grad():
             self.held = self._left(asked, self._within(noted.held), at).settled()
@@ -258,7 +263,8 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         if not bool(due.all()):
             scores = scores.masked_fill(~due.to(scores.device)[:, None, None], 0)
         counts = spread.counts(scores if held.is_even else shown.only(scores), room, held.counts)
-        return best(held, scores, torch.where(due[:, None], counts, held.counts))
+        left = best(held, scores, torch.where(due[:, None], counts, held.counts))
+        return merged(policy, shown, held, left) if policy.merges and left is not held else left
 
     def _shown(self, asked: Asked, held: Held, at: Tensor, room: Tensor) -> Shown:
         rules = self.rules
@@ -278,20 +284,3 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
             kind=rules.kind,
             scaling=asked.scaling,
         )
-
-
-class _Noted:
-    """What a policy notes while queries look."""
-
-    def __init__(self, rules: Rules, held: Held, positions: Tensor) -> None:
-        self.held = held
-        self._rules, self._positions, self._first = rules, positions, True
-
-    def __call__(self, weights: Tensor, at: Tensor) -> None:
-        """Let the policy see some weights."""
-        with torch.no_grad():
-            marks = {name: self.held.shaped(mark) for name, mark in self.held.marks.items()}
-            rules = self._rules
-            look = Look(rules.layer, weights, at, self._positions, marks, self._first, rules.window)
-            self._first = False
-            self.held = self.held.marked(self._rules.policy.look(look))

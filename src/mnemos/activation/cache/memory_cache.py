@@ -21,8 +21,9 @@ from transformers import Cache, PreTrainedModel
 
 from mnemos.activation.cache.attention import Columns, is_on, switched_on
 from mnemos.activation.cache.budgets import Budget, Spread, Uniform
-from mnemos.activation.cache.held import Storing
+from mnemos.activation.cache.held import Storing, exactly
 from mnemos.activation.cache.layer import MemoryLayer, Rules
+from mnemos.activation.cache.noting import told
 from mnemos.activation.cache.policy import Policy, read_policy
 from mnemos.activation.cache.quantisers import read_storing
 from mnemos.activation.cache.reading.layer import layer_of
@@ -76,6 +77,9 @@ class MemoryCache(Cache):
         self.policy = read_policy(policy)
         self.budget = Budget(budget)
         spread, store = spread or Uniform(), read_storing(quantise)
+        if self.policy.merges and store is not exactly:
+            problem = "would have values that are coded already be coded again"
+            raise InvalidInput("quantise", problem, "merge without it, or quantise under another policy")
         self._made = {
             "policy": _described(self.policy),
             "budget": str(budget),
@@ -110,6 +114,8 @@ class MemoryCache(Cache):
         super().__init__(layers=layers)
         if isinstance(self.policy, Retrieval) and self.policy.surprises:
             watched(model, self)
+        if self.policy.tokens:
+            told(model, self)
 
     @property
     def bytes(self) -> int:

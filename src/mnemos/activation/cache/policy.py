@@ -117,6 +117,18 @@ class Shown:
         return (self.age() < wide) & (self.positions >= 0)
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """What a layer holds when tokens have come, before anything looks at it."""
+
+    positions: Tensor
+    """Of what is held, [rows, heads, held]; -1 where there is no token."""
+    at: Tensor
+    """The position of each new token, [rows, new]; -1: padding."""
+    marks: Mapping[str, Tensor]
+    """What each token carries, by name, [rows, heads, held]."""
+
+
 class Policy:
     """Base of all policies: each overrides what it needs. As it stands it keeps what came last.
 
@@ -141,6 +153,31 @@ class Policy:
     """Whether it lets tokens go though there is room; else it is asked only where there is too little."""
     marks: Mapping[str, float] = {}
     """The numbers that it has every token carry, by name, and with which it comes; float32."""
+
+    tokens: bool = False
+    """Whether it has to know which tokens come: they carry their number in the vocabulary as the mark "token"."""
+    merges: bool = False
+    """Whether what goes changes the values of what stays (see `merged`)."""
+
+    def arrive(self, arrived: Arrived) -> Mapping[str, Tensor]:
+        """Note which tokens came, if it has `tokens`; returns the marks that change, each [rows, heads, held]."""
+        return {}
+
+    def allowed(self, arrived: Arrived) -> Tensor | None:
+        """To what of its past each new token is limited, [rows, heads, new, held], if the policy has `tokens`.
+
+        None: to nothing less.
+        """
+        return None
+
+    def merged(self, shown: Shown, stays: Tensor) -> Tensor:
+        """The values of what stays once it has taken in what goes, [rows, heads, held, dimensions].
+
+        Args:
+            shown: what is held, what goes included.
+            stays: which tokens stay, [rows, heads, held].
+        """
+        return shown.values
 
     def look(self, look: Look) -> Mapping[str, Tensor]:
         """Note what some queries looked at.
@@ -177,6 +214,11 @@ class Policy:
             at: the position of each query, [rows, queries]; -1: padding.
         """
         return None
+
+    def __repr__(self) -> str:
+        """What it is and how it is set."""
+        settings = ", ".join(f"{name.strip('_')}={value!r}" for name, value in sorted(vars(self).items()))
+        return f"{type(self).__qualname__}({settings})"
 
 
 POLICIES: dict[str, Callable[..., Policy]] = {}

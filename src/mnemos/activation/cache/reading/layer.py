@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from mnemos.activation.cache.held import NOWHERE, Held
-from mnemos.activation.cache.layer import MemoryLayer, Rules, _Noted
+from mnemos.activation.cache.layer import MemoryLayer, Rules
 from mnemos.activation.cache.looking import Asked, Seen, attention
+from mnemos.activation.cache.noting import Noted
 from mnemos.activation.cache.reading.rest import Rest
 from mnemos.activation.cache.reading.retrieval import Chosen, Cuts, Leaving, Retrieval, Wanted
 from mnemos.activation.cache.reading.shelf import Back, Block, Shelf
@@ -70,7 +71,7 @@ class ReadingLayer(MemoryLayer):  # type: ignore[no-untyped-call]
             allowed = None if far.allowed is None else pad(far.allowed, (0, near.shape[-1]), value=True)
         self.looked, self.at = (positions != NOWHERE).sum(-1).cpu(), at
         seen = Seen(keys, values, positions, there, None, is_whole, allowed)
-        noted = _Noted(self.rules, held, near)
+        noted = Noted(self.reads, self.rules.layer, None, held, near)
         behind = near.shape[-1]
         found = attention(asked, seen, self.reads.looks, lambda weights, part: noted(weights[..., -behind:], part))
         with torch.no_grad():
