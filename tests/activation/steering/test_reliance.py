@@ -177,6 +177,15 @@ def test_beams_are_followed_through_their_changes_of_place(beams: int, monkeypat
     assert max(counts) < 1e-4
 
 
+def test_candidates_that_are_taken_back_are_read_anew() -> None:
+    model = build(FAMILIES["llama"]())
+    prompt = {"input_ids": torch.cat([tokens(9, 1), tokens(9, 1)])[None]}
+    prompt["attention_mask"] = torch.ones_like(prompt["input_ids"])
+    with Reliance(model, {"input_ids": tokens(5, 2)[None]}, alpha=0.5, threshold=1.0) as reliance:
+        plain = spoken(model, prompt, reliance)
+        assert torch.equal(spoken(model, prompt, reliance, prompt_lookup_num_tokens=3), plain)
+
+
 def test_rows_that_change_place_go_on_from_the_cache() -> None:
     model = build(FAMILIES["llama"]())
     questions = left_padded([tokens(3, 1), tokens(6, 2)])

@@ -200,6 +200,38 @@ def test_rows_of_a_cache_may_be_multiplied_but_not_taken_out(llama: PreTrainedMo
             llama(torch.full((3, 1), 5), past_key_values=cache)
 
 
+def test_a_row_is_decided_by_the_first_piece_that_it_has_tokens_in(llama: PreTrainedModel) -> None:
+    by, look, batch = vector(2), vector(1, seed=1), left_padded(TEXTS)
+    width = batch["input_ids"].shape[1]
+    pieces = [text[: 4 - (width - len(text)) % 4] for text in TEXTS]
+    cut, held = cut_between(llama, look, 1, pieces)
+    with steer(llama, by, strength=3.0, when=Condition(look, 1, cut)) as steered:
+        said = greedy(llama, batch, prefill_chunk_size=4)
+    assert steered.rows.tolist() == held
+    assert len(pieces[1]) == 4
+    assert not batch["attention_mask"][1, :8].any(), "its first two pieces are padding"
+    plain = greedy(llama, batch, prefill_chunk_size=4)
+    for row, one in enumerate(held):
+        assert one or torch.equal(said[row], plain[row])
+
+
+def test_a_cache_of_fixed_size_will_do_without_a_condition(llama: PreTrainedModel) -> None:
+    batch = left_padded(TEXTS)
+    with steer(llama, vector(2), strength=3.0):
+        assert torch.equal(greedy(llama, batch, cache_implementation="static"), greedy(llama, batch))
+    with (
+        steer(llama, vector(2), when=Condition(vector(1), 1, 0.0)),
+        pytest.raises(InvalidInput, match="attention_mask"),
+    ):
+        greedy(llama, batch, cache_implementation="static")
+
+
+def test_candidates_that_are_taken_back_do_not_disturb(llama: PreTrainedModel) -> None:
+    given = {"input_ids": torch.cat([TEXTS[2], TEXTS[2]])[None]}
+    with steer(llama, vector(2), strength=2.0, when=Condition(vector(1, seed=1), 1, -2.0)):
+        assert torch.equal(greedy(llama, given, prompt_lookup_num_tokens=3), greedy(llama, given))
+
+
 def test_rules_join_conditions_of_several_layers(llama: PreTrainedModel) -> None:
     batch = left_padded(TEXTS)
     one, other = vector(0, seed=1), vector(2, seed=2)

@@ -24,15 +24,48 @@ from mnemos.errors import InvalidInput
 
 
 @dataclass(slots=True)
+class Followed:
+    """What is known of the sequences that are written with one cache."""
+
+    met: Tensor
+    """Which rows have had a token of their own, [rows], bool."""
+    made: dict[Condition, Tensor] = field(default_factory=dict)
+    """What was decided about them: for which rows each condition holds, [rows], bool."""
+
+
+@dataclass(slots=True)
 class Call:
     """One call of a model."""
 
-    real: Tensor
-    """Which of its tokens are no padding, [rows, tokens], bool."""
-    is_first: bool
-    """Whether its sequences are met for the first time."""
-    made: dict[Condition, Tensor]
-    """What was decided about them: for which rows each condition holds, [rows], bool."""
+    mask: Tensor | None
+    """Which of its tokens are no padding, [rows, tokens], bool; None where the model does not say."""
+    fresh: Tensor
+    """Which rows have their first tokens in it, [rows], bool: a shorter one may begin in a later piece of a prompt."""
+    state: Followed
+    """What is known of its rows."""
+
+    @property
+    def real(self) -> Tensor:
+        """Which of its tokens are no padding, [rows, tokens], bool.
+
+        Raises:
+            InvalidInput: the model does not say.
+        """
+        if self.mask is None:
+            problem = "does not say which tokens are padding"
+            raise InvalidInput("attention_mask", problem, "give it as [rows, tokens], and a cache that grows")
+        return self.mask
+
+    def decide(self, condition: Condition, hidden: Tensor) -> None:
+        """Decide a condition about the rows that have their first tokens here.
+
+        Args:
+            condition: of the layer that is passed.
+            hidden: what the layer put out, [rows, tokens, width].
+        """
+        found = condition.decided(hidden, self.real.to(hidden.device))
+        before = self.state.made.get(condition, torch.zeros_like(found)).to(found.device)
+        self.state.made[condition] = torch.where(self.fresh.to(found.device), found, before)
 
 
 @dataclass(slots=True)
@@ -42,7 +75,7 @@ class Calls:
     stack: Stack
     now: Call | None = None
     """The call that goes on, or the last one."""
-    _known: WeakKeyDictionary[Cache, dict[Condition, Tensor]] = field(default_factory=WeakKeyDictionary)
+    _known: WeakKeyDictionary[Cache, Followed] = field(default_factory=WeakKeyDictionary)
 
     @contextmanager
     def followed(self) -> Iterator[Calls]:
@@ -60,34 +93,42 @@ class Calls:
         given = inspect.signature(module.forward).bind(*args, **kwargs).arguments
         given = {**given, **given.get("kwargs", {})}
         cache = given.get("past_key_values")
-        made = self._known.get(cache) if isinstance(cache, Cache) and cache.get_seq_length() > 0 else None
-        real = _real(given, given.get("attention_mask"))
-        if made:
-            made = {condition: _widened(rows, len(real)) for condition, rows in made.items()}
-        self.now = Call(real, made is None, {} if made is None else made)
+        known = self._known.get(cache) if isinstance(cache, Cache) and cache.get_seq_length() > 0 else None
+        rows, count, device = _shape(given)
+        mask = _mask(given.get("attention_mask"), rows, count, device)
+        own = torch.ones(rows, dtype=torch.bool, device=device) if mask is None else mask.any(1)
+        state = Followed(torch.zeros_like(own)) if known is None else _widened(known, rows)
+        self.now = Call(mask, own & ~state.met.to(device), state)
 
     def _end(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         parts = output if isinstance(output, tuple) else (getattr(output, "past_key_values", None),)
-        for cache in (one for one in parts if isinstance(one, Cache)):
-            if self.now is not None:
-                self._known[cache] = self.now.made
+        if self.now is not None:
+            self.now.state.met = self.now.state.met.to(self.now.fresh.device) | self.now.fresh
+            for cache in (one for one in parts if isinstance(one, Cache)):
+                self._known[cache] = self.now.state
 
 
-def _real(given: dict[str, Any], mask: Any) -> Tensor:
+def _shape(given: dict[str, Any]) -> tuple[int, int, torch.device]:
     ids = given.get("input_ids")
     seen: Any = given.get("inputs_embeds") if ids is None else ids
-    rows, count = seen.shape[:2]
+    return int(seen.shape[0]), int(seen.shape[1]), seen.device
+
+
+def _mask(mask: Any, rows: int, count: int, device: torch.device) -> Tensor | None:
     if mask is None:
-        return torch.ones(rows, count, dtype=torch.bool, device=seen.device)
+        return torch.ones(rows, count, dtype=torch.bool, device=device)
     if not isinstance(mask, Tensor) or mask.dim() != 2 or mask.shape[1] < count:
-        problem = "does not say which tokens are padding"
-        raise InvalidInput("attention_mask", problem, "give it as [rows, tokens], and a cache that grows")
+        return None
     return mask[:, -count:].bool()
 
 
-def _widened(rows: Tensor, count: int) -> Tensor:
-    """What was decided about rows, for each of the rows that a cache's were multiplied into."""
-    if count % len(rows):
-        problem = f"has {count} rows; it was decided about {len(rows)}"
+def _widened(known: Followed, rows: int) -> Followed:
+    """What is known of rows, for each of the rows that a cache's were multiplied into."""
+    if len(known.met) == rows:
+        return known
+    if rows % len(known.met):
+        problem = f"has {rows} rows; it was decided about {len(known.met)}"
         raise InvalidInput("past_key_values", problem, "begin a new block where rows of a cache are taken out")
-    return rows.repeat_interleave(count // len(rows))
+    times = rows // len(known.met)
+    made = {condition: held.repeat_interleave(times) for condition, held in known.made.items()}
+    return Followed(known.met.repeat_interleave(times), made)

@@ -16,8 +16,8 @@ with, so that nothing is left over for the next one. A layer that comes before t
 second call on, since the prompt has passed it when the condition is known, as in the paper's own code; a condition and
 a vector of the same layer act in one call, the condition first.
 
-What `generate` reads in pieces (`prefill_chunk_size`) is decided by its first piece. Beams of a row share its prompt,
-and so what was decided.
+What `generate` reads in pieces (`prefill_chunk_size`) is decided by the first piece that a row has tokens in. Beams of
+a row share its prompt, and so what was decided.
 """
 
 from __future__ import annotations
@@ -62,23 +62,24 @@ class Steered:
         now = self._calls.now
         if now is None:
             return None
-        if now.is_first and self._when is not None:
+        if self._when is not None and bool(now.fresh.any()):
             for condition in self._when.conditions:
                 if condition.layer == number:
-                    now.made[condition] = condition.decided(hidden, now.real.to(hidden.device))
-        if number not in self._moves or (now.is_first and not self._prompt):
+                    now.decide(condition, hidden)
+        rows = self._steered(now) if number in self._moves else None
+        if rows is None:
             return None
-        return self._moved(number, hidden, self._steered(now))
+        return self._moved(number, hidden, rows if self._prompt else rows & ~now.fresh.to(rows.device))
 
     def _steered(self, now: Call) -> Tensor | None:
         """For which rows, [rows], bool; None: not known yet."""
         if self._when is None:
-            return torch.ones(len(now.real), dtype=torch.bool)
-        known = all(one in now.made for one in self._when.conditions)
-        return self._when.holds(now.made) if known else None
+            return torch.ones_like(now.fresh)
+        known = all(one in now.state.made for one in self._when.conditions)
+        return self._when.holds(now.state.made) if known else None
 
-    def _moved(self, number: int, hidden: Tensor, rows: Tensor | None) -> Tensor | None:
-        if rows is None or not bool(rows.any()):
+    def _moved(self, number: int, hidden: Tensor, rows: Tensor) -> Tensor | None:
+        if not bool(rows.any()):
             return None
         key = (number, hidden.device, hidden.dtype)
         if key not in self._placed:
