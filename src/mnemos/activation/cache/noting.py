@@ -44,10 +44,10 @@ def told(model: PreTrainedModel, cache: Cache) -> None:
     mine = weakref.ref(cache)
 
     def before(module: Any, args: tuple[Any, ...], given: dict[str, Any]) -> None:
-        held: Any = mine()
-        if held is None or given.get("past_key_values") is not held:
+        owner = mine()
+        if owner is None or id(given.get("past_key_values")) != id(owner):
             return
-        layers: list[Any] = list(held.layers)
+        layers: list[Any] = list(owner.layers)
         for layer in layers:
             layer.ids = given.get("input_ids", args[0] if args else None)
 
