@@ -12,10 +12,10 @@ class PlainSnapKV(Plain):
         self.window, self.pool = window, pool
 
     def begin(self, head: Head) -> None:
-        head.noted.clear()
+        head.noted["looks"] = {}
 
     def see(self, head: Head, at: int, weights: dict[int, float]) -> None:
-        head.noted[at] = weights
+        head.noted["looks"][at] = weights
 
     def is_due(self, step: Step) -> bool:
         return step.is_prompt
@@ -28,9 +28,10 @@ class PlainSnapKV(Plain):
         room = min(step.room, len(held))
         latest = self.window if room > self.window else math.ceil(room / 2)
         before = [one for one in held if one < step.seen - latest]
+        looks = head.noted["looks"]
         votes = {}
         for one in before:
-            votes[one] = sum(head.noted[query].get(one, 0.0) for query in sorted(head.noted)[-self.window :])
+            votes[one] = sum(looks[query].get(one, 0.0) for query in sorted(looks)[-self.window :])
         scores = {}
         for index, one in enumerate(before):
             reach = range(index - self.pool // 2, index + self.pool // 2 + 1)

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mnemos.activation.cache.ranking import ranks
+from mnemos.activation.cache.budgets import ranks
 from mnemos.activation.cache.settings import within
 
 

@@ -55,3 +55,18 @@ class Turning:
         told = {"layer_type": kind} if self._is_typed else {}
         cos, sin = self._rotary(torch.zeros(1, device=positions.device), positions[None], **told)
         return Angles(cos[0].float(), sin[0].float())
+
+
+def side_by_side(positions: Tensor, at: Tensor) -> Tensor:
+    """Places without gaps, counted back from the first query, which stays where it is; [rows, heads, held].
+
+    Args:
+        positions: of what is held, [rows, heads, held], ascending; -1 where there is no token.
+        at: the position of each query, [rows, queries]; -1: padding.
+    """
+    nobody = torch.iinfo(at.dtype).max
+    first = at.masked_fill(at < 0, nobody).amin(1)[:, None, None]
+    first = first.masked_fill(first == nobody, 0)
+    before = ((positions >= 0) & (positions < first)).sum(-1, keepdim=True)
+    slots = torch.arange(positions.shape[-1], device=positions.device).expand_as(positions)
+    return torch.where(positions < first, first - before + slots, positions)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from mnemos.activation.cache.budgets import ranks
 from mnemos.activation.cache.policy import Look, Policy, Shown, registered
-from mnemos.activation.cache.ranking import ranks
 from mnemos.activation.cache.settings import whole, within
 
 BITS = 24

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mnemos.activation.cache.policy import Policy, Shown, registered
+from mnemos.activation.cache.turning import side_by_side
 from mnemos.errors import InvalidInput
 
 
@@ -41,11 +42,4 @@ class StreamingLLM(Policy):
 
     def places(self, positions: Tensor, at: Tensor) -> Tensor | None:
         """Side by side, counted back from the first query, which stays where it is."""
-        if not self.moves:
-            return None
-        nobody = torch.iinfo(at.dtype).max
-        first = at.masked_fill(at < 0, nobody).amin(1)[:, None, None]
-        first = first.masked_fill(first == nobody, 0)
-        before = ((positions >= 0) & (positions < first)).sum(-1, keepdim=True)
-        slots = torch.arange(positions.shape[-1], device=positions.device).expand_as(positions)
-        return torch.where(positions < first, first - before + slots, positions)
+        return side_by_side(positions, at) if self.moves else None
