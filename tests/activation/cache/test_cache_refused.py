@@ -6,7 +6,7 @@ import pytest
 import torch
 from caches_built import memory, model, policy, said, texts
 from models_built import REFUSED, VOCAB, build, dynamic, tokens
-from transformers import AutoModelForCausalLM, BloomConfig, DynamicCache, LlamaConfig, PreTrainedConfig, T5Config
+from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig, PreTrainedConfig, T5Config
 from transformers.models.t5 import T5ForConditionalGeneration
 
 from mnemos.activation.cache import MemoryCache, Oracle, Policy, StreamingLLM
@@ -105,7 +105,7 @@ def test_a_model_that_was_switched_back_is_refused() -> None:
 def test_masks_of_four_dimensions_and_of_other_lengths_are_refused() -> None:
     text = texts()[0]
     square = torch.ones(1, 1, text.shape[1], text.shape[1], dtype=torch.bool)
-    with pytest.raises(InvalidInput, match="4 dimensions"):
+    with torch.no_grad(), pytest.raises(InvalidInput, match="4 dimensions"):
         model("llama")(text, attention_mask=square, past_key_values=memory("llama", "full"))
     with pytest.raises(InvalidInput, match="is of 3 tokens"):
         model("llama")(text, attention_mask=torch.tensor([[0, 1, 1]]), past_key_values=memory("llama", "full"))
@@ -123,9 +123,16 @@ def test_training_with_dropout_is_refused() -> None:
     config = small()
     config.attention_dropout = 0.1
     other = build(config).train()
-    other(texts()[0], past_key_values=DynamicCache())
-    with pytest.raises(InvalidInput, match="training"):
+    with torch.no_grad(), pytest.raises(InvalidInput, match="training"):
         other(texts()[0], past_key_values=MemoryCache(other))
+
+
+def test_gradients_are_refused() -> None:
+    other = build(small())
+    with pytest.raises(InvalidInput, match="gradients"):
+        other(texts()[0], past_key_values=MemoryCache(other))
+    with torch.no_grad():
+        assert other(texts()[0], past_key_values=MemoryCache(other)).logits.isfinite().all()
 
 
 @pytest.mark.parametrize("budget", [0, -1, 1.5, float("nan"), float("inf"), True, "half", None])

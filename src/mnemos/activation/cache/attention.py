@@ -82,6 +82,9 @@ def _asked(module: nn.Module, query: Tensor, mask: Tensor | None, wanted: dict[s
         raise InvalidInput("model", f"attends with {', '.join(strange)}", "use another cache with this model")
     if wanted.get("dropout"):
         raise InvalidInput("model", "is in training, with dropout in its attention", "call model.eval()")
+    if torch.is_grad_enabled() and query.requires_grad:
+        problem = "is asked for gradients, which do not flow through what a memory cache holds"
+        raise InvalidInput("model", problem, "read under torch.no_grad(), or train with another cache")
     if mask is not None and mask.dim() != 2:
         problem = f"has {mask.dim()} dimensions; which keys it means cannot be told once some are gone"
         raise InvalidInput("attention_mask", problem, "give one of [rows, tokens]")
