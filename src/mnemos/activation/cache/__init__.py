@@ -16,10 +16,13 @@ from mnemos.activation.cache.policies import (
     Scissorhands,
     SnapKV,
     StreamingLLM,
+    SubtaskPruning,
 )
 from mnemos.activation.cache.policies.actqkv import ActQKV
+from mnemos.activation.cache.policies.cam import CaM
 from mnemos.activation.cache.policies.em_llm import EMLLM
 from mnemos.activation.cache.policies.longmem import LongMem
+from mnemos.activation.cache.policies.sentinels import Sentinels
 from mnemos.activation.cache.policy import Look, Policy, Shown, registered
 from mnemos.activation.cache.quantisers import KIVI, Smoothing, WKVQuant
 from mnemos.activation.cache.reading import Rest, Retrieval
@@ -31,6 +34,7 @@ __all__ = [
     "TOVA",
     "ActQKV",
     "AdaKV",
+    "CaM",
     "ExpectedAttention",
     "Full",
     "LazyEviction",
@@ -44,10 +48,12 @@ __all__ = [
     "Rest",
     "Retrieval",
     "Scissorhands",
+    "Sentinels",
     "Shown",
     "Smoothing",
     "SnapKV",
     "StreamingLLM",
+    "SubtaskPruning",
     "WKVQuant",
     "registered",
 ]

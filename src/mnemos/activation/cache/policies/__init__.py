@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mnemos.activation.cache.policies.actqkv import ActQKV
+from mnemos.activation.cache.policies.cam import CaM
 from mnemos.activation.cache.policies.em_llm import EMLLM
 from mnemos.activation.cache.policies.expected import ExpectedAttention
 from mnemos.activation.cache.policies.full import Full
@@ -12,8 +13,10 @@ from mnemos.activation.cache.policies.longmem import LongMem
 from mnemos.activation.cache.policies.oracle import Oracle
 from mnemos.activation.cache.policies.random import Random
 from mnemos.activation.cache.policies.scissorhands import Scissorhands
+from mnemos.activation.cache.policies.sentinels import Sentinels
 from mnemos.activation.cache.policies.snapkv import SnapKV
 from mnemos.activation.cache.policies.streaming import StreamingLLM
+from mnemos.activation.cache.policies.tim import SubtaskPruning
 from mnemos.activation.cache.policies.tova import TOVA
 
 __all__ = [
@@ -21,6 +24,7 @@ __all__ = [
     "H2O",
     "TOVA",
     "ActQKV",
+    "CaM",
     "ExpectedAttention",
     "Full",
     "LazyEviction",
@@ -28,6 +32,8 @@ __all__ = [
     "Oracle",
     "Random",
     "Scissorhands",
+    "Sentinels",
     "SnapKV",
     "StreamingLLM",
+    "SubtaskPruning",
 ]
