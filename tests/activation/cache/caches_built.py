@@ -104,7 +104,7 @@ def memory(name: str, kind: str | Policy, budget: float = 1.0, **more: Any) -> M
     return MemoryCache(model(name), policy(kind) if isinstance(kind, str) else kind, budget, **more)
 
 
-def said(model: PreTrainedModel, ids: Tensor, cache: Any = None, steps: int = 6, mask: Tensor | None = None) -> Tensor:
+def said(model: PreTrainedModel, ids: Tensor, cache: Any = None, steps: int = 4, mask: Tensor | None = None) -> Tensor:
     """Scores of what a model says greedily after texts, [texts, steps, vocabulary]."""
     mask = torch.ones_like(ids) if mask is None else mask
     out = model.generate(

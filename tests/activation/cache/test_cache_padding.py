@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from caches_built import EVERY, LONG, SHORT, Lopsided, batch, memory, model, policy, said, texts
+from caches_built import EVERY, LONG, OWN, SHORT, Lopsided, batch, memory, model, policy, said, texts
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
 
 
-@pytest.mark.parametrize("kind", EVERY)
-@pytest.mark.parametrize(("name", "budget"), [("llama", 0.4), ("mistral", 5), ("gemma2", 0.3)])
+@pytest.mark.parametrize(
+    ("name", "budget", "kind"),
+    [("llama", 0.4, kind) for kind in EVERY]
+    + [("mistral", 5, kind) for kind in EVERY]
+    + [("gemma2", 0.3, kind) for kind in OWN],
+)
 def test_a_padded_row_is_the_row_alone(name: str, budget: float, kind: str) -> None:
     ids, mask = batch()
     together = memory(name, kind, budget)

@@ -38,7 +38,6 @@ def test_what_was_saved_goes_on_as_if_it_had_not_been(tmp_path: Path, kind: str)
     with Mnemos(tmp_path / "m.db") as store:
         made = cache.save(store, TOKENIZER, told(store), seconds=2.5)
         assert (made.recipe, made.seconds, len(made.sources)) == ("kv-cache", 2.5, 3)
-    with Mnemos(tmp_path / "m.db") as store:
         (found,) = store.artifacts.find(recipe="kv-cache")
         back = make().resume(store, TOKENIZER, found)
     assert (back.kept, back.bytes, back.seen.tolist()) == (cache.kept, cache.bytes, cache.seen.tolist())
