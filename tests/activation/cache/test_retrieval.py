@@ -14,7 +14,7 @@ from models_built import tokens
 from plain_reading import HEADS, SHARING, SIZE, Row, agree, drawn, quick
 from torch import Tensor
 
-from mnemos.activation.cache import EMLLM, ActQKV, LongMem
+from mnemos.activation.cache import EMLLM, ActQKV, AdaKV, LongMem
 from mnemos.activation.cache.budgets import Budget
 from mnemos.activation.cache.reading import Rest, Retrieval
 from mnemos.errors import InvalidInput
@@ -183,6 +183,15 @@ def test_half_precision_rests_on_disk(tmp_path: Path) -> None:
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="folder"):
         memory("llama", "longmem", 20, rest=tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("policy", "more"),
+    [("longmem", {"quantise": "int8"}), ("em-llm", {"spread": AdaKV()}), ("h2o", {"rest": "."})],
+)
+def test_what_does_not_go_together_is_refused(policy: str, more: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput, match=next(iter(more))):
+        memory("llama", policy, 0.5, **more)
 
 
 @pytest.mark.parametrize("wrong", [lambda: LongMem(0), lambda: ActQKV(0), lambda: ActQKV(anchors=0)])

@@ -21,7 +21,7 @@ from transformers import Cache, PreTrainedModel
 
 from mnemos.activation.cache.attention import Columns, is_on, switched_on
 from mnemos.activation.cache.budgets import Budget, Spread, Uniform
-from mnemos.activation.cache.held import Storing, exactly
+from mnemos.activation.cache.held import Storing
 from mnemos.activation.cache.layer import MemoryLayer, Rules
 from mnemos.activation.cache.noting import told
 from mnemos.activation.cache.policy import Policy, read_policy
@@ -76,10 +76,8 @@ class MemoryCache(Cache):
     ) -> None:
         self.policy = read_policy(policy)
         self.budget = Budget(budget)
+        _fitting(self.policy, coded=quantise is not None, shared=spread is not None, rests=rest is not None)
         spread, store = spread or Uniform(), read_storing(quantise)
-        if self.policy.merges and store is not exactly:
-            problem = "would have values that are coded already be coded again"
-            raise InvalidInput("quantise", problem, "merge without it, or quantise under another policy")
         self._made = {
             "policy": _described(self.policy),
             "budget": str(budget),
@@ -210,6 +208,30 @@ class MemoryCache(Cache):
         layers: Any = self.layers
         held: list[MemoryLayer] = layers
         return held
+
+
+def _fitting(policy: Policy, *, coded: bool, shared: bool, rests: bool) -> None:
+    """See that a policy can do with what else was asked for.
+
+    Args:
+        policy: which.
+        coded: whether keys and values are to be quantised.
+        shared: whether the budget is to be shared out unevenly.
+        rests: whether there is a place for old tokens.
+
+    Raises:
+        InvalidInput: it cannot.
+    """
+    reads = isinstance(policy, Retrieval)
+    if policy.merges and coded:
+        problem = "would have values that are coded already be coded again"
+        raise InvalidInput("quantise", problem, "merge without it, or quantise under another policy")
+    if reads and coded:
+        raise InvalidInput("quantise", f"what rests under {policy.name} is kept as it was made", "leave it out")
+    if reads and shared:
+        raise InvalidInput("spread", f"{policy.name} reads as much in every layer and head", "leave it out")
+    if rests and not reads:
+        raise InvalidInput("rest", f"{policy.name} lets tokens go, and lays none to rest", "leave it out")
 
 
 def _described(part: object) -> str:

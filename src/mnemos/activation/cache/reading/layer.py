@@ -15,7 +15,7 @@ from mnemos.activation.cache.looking import Asked, Seen, attention
 from mnemos.activation.cache.noting import Noted
 from mnemos.activation.cache.reading.rest import Rest
 from mnemos.activation.cache.reading.retrieval import Chosen, Cuts, Leaving, Retrieval, Wanted
-from mnemos.activation.cache.reading.shelf import Back, Block, Shelf
+from mnemos.activation.cache.reading.shelf import Back, Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class ReadingLayer(MemoryLayer):  # type: ignore[no-untyped-call]
         for row, room in enumerate(rooms):
             sinks, latest = self.reads.shares(room)
             shelf = self.shelves[row]
-            first, resting = (shelf.blocks[0].start if shelf.blocks else sinks), int(shelf.sizes.sum())
+            first, resting = (sinks if shelf.index is None else shelf.start), shelf.count
             leaving = int(self.seen[row]) - latest - first - resting
             if leaving <= 0:
                 continue
@@ -153,24 +153,21 @@ class ReadingLayer(MemoryLayer):  # type: ignore[no-untyped-call]
             marks = {name: held.shaped(mark)[row, :, mine] for name, mark in held.marks.items()}
             keys, values = shown[0][row, :, mine], shown[1][row, :, mine]
             cuts = self.reads.cuts(Leaving(keys, marks, leaving, shelf.used))
-            self.shelves[row] = self._shelved(shelf, first + resting, cuts, keys, values, marks)
+            if cuts.sizes:
+                self.shelves[row] = self._shelved(replace(shelf, start=first), cuts, keys, values, marks)
             gone[row, :, first : first + sum(cuts.sizes)] = True
         if bool(gone.any()):
             left = (held.slots != NOWHERE) & ~gone
             self.held = held.taken(held.slots[left], held.counts - gone.sum(-1).cpu())
 
-    def _shelved(
-        self, shelf: Shelf, start: int, cuts: Cuts, keys: Tensor, values: Tensor, marks: dict[str, Tensor]
-    ) -> Shelf:
+    def _shelved(self, shelf: Shelf, cuts: Cuts, keys: Tensor, values: Tensor, marks: dict[str, Tensor]) -> Shelf:
         """With more blocks, cut from these tokens."""
-        blocks, index, at = [], [], 0
-        for size in cuts.sizes:
-            part = slice(at, at + size)
-            own = {name: mark[:, part] for name, mark in marks.items()}
-            blocks.append(Block(start + at, size, self.rest.put(keys[:, part]), self.rest.put(values[:, part])))
-            index.append(self.reads.index(keys[:, part], own))
-            at += size
-        return shelf.with_(blocks, index, cuts.used)
+        sizes = torch.tensor(cuts.sizes)
+        parts = [slice(end - size, end) for end, size in zip(sizes.cumsum(0).tolist(), cuts.sizes, strict=True)]
+        index = [self.reads.index(keys[:, part], {name: one[:, part] for name, one in marks.items()}) for part in parts]
+        own = slice(0, int(sizes.sum()))
+        resting = self.rest.put(keys[:, own]), self.rest.put(values[:, own])
+        return shelf.with_(sizes, *resting, torch.stack(index), cuts.used)
 
     def _brought(self, asked: Asked, at: Tensor, held: Held) -> _Far | None:
         """What is brought back for the queries of each row."""

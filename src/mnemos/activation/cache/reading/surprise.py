@@ -13,6 +13,8 @@ from mnemos.activation.cache.held import NOWHERE
 from mnemos.activation.cache.reading.layer import ReadingLayer
 from mnemos.errors import InvalidInput
 
+SLICE = 1 << 12
+"""How many tokens are compared with those before them at a time."""
 AT_ONCE = 1 << 24
 """How many scores of the vocabulary are made at a time, about."""
 
@@ -72,11 +74,20 @@ def standing_out(surprise: Tensor, window: int) -> Tensor:
         surprise: of each token, [tokens].
         window: of how many tokens before it; with fewer than two it stands out by minus infinity.
     """
-    found, values = torch.full_like(surprise, -torch.inf, dtype=torch.float32), surprise.double()
-    for at in range(2, len(values)):
-        before = values[max(0, at - window) : at]
-        above, spread = values[at] - before.mean(), before.std(correction=0)
-        found[at] = above / spread if spread > 0 else above.sign() * torch.inf if above != 0 else 0.0
+    found = torch.full_like(surprise, -torch.inf, dtype=torch.float32)
+    ahead = surprise.new_full((window,), torch.nan, dtype=torch.float64)
+    before = torch.cat([ahead, surprise.double()]).unfold(0, window, 1)[:-1]
+    for some, values, part in zip(
+        torch.split(before, SLICE), torch.split(surprise, SLICE), torch.split(found, SLICE), strict=True
+    ):
+        mean = some.nanmean(1)
+        spread = (some - mean[:, None]).square().nanmean(1).sqrt()
+        above = values.double() - mean
+        # equal values have a spread that is a hair off 0
+        level = spread <= 1e-9 * mean.abs()
+        out = torch.where(level, above.sign() * torch.inf, above / spread)
+        out = torch.where(level & (above.abs() <= 1e-9 * mean.abs()), 0.0, out)
+        part.copy_(torch.where(some.isnan().logical_not().sum(1) > 1, out, -torch.inf))
     return found
 
 
