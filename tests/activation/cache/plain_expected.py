@@ -11,6 +11,7 @@ from plain import Head, Plain, Step, Vector
 class PlainExpectedAttention(Plain):
     def __init__(self, future: int, sinks: int) -> None:
         self.future, self.sinks = future, sinks
+        self.turns: dict[tuple[int, int], Vector] = {}
 
     def is_due(self, step: Step) -> bool:
         return step.is_prompt
@@ -21,12 +22,12 @@ class PlainExpectedAttention(Plain):
     def _head(self, head: Head, group: list[dict[int, Vector]], step: Step) -> dict[int, float]:
         late = [one for one in head.keys if one >= self.sinks]
         attention = dict.fromkeys(late, 0.0)
+        turn = self._mean_turn(len(next(iter(head.keys.values()))), step)
         for queries in group:
             counted = [one for one in queries if one >= self.sinks] or list(queries)
             standing = [step.turn(queries[one], -one) for one in counted]
             mean = np.sum(standing, axis=0) / len(standing)
             spread = np.sum([np.outer(one - mean, one - mean) for one in standing], axis=0) / len(standing)
-            turn = self._mean_turn(len(mean), step)
             mean, spread = turn @ mean, turn @ spread @ turn.T
             expected = {}
             for one in late:
@@ -39,8 +40,10 @@ class PlainExpectedAttention(Plain):
 
     def _mean_turn(self, size: int, step: Step) -> Vector:
         """The matrix that turns to the next places, on average."""
+        if (step.seen, step.layer) in self.turns:
+            return self.turns[step.seen, step.layer]
         total = np.zeros((size, size))
         for place in range(step.seen, step.seen + self.future):
             for one in range(size):
                 total[:, one] += step.turn(np.eye(size)[one], place)
-        return total / self.future
+        return self.turns.setdefault((step.seen, step.layer), total / self.future)

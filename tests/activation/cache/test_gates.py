@@ -36,6 +36,7 @@ from mnemos.activation.cache import (
     looking,
 )
 from mnemos.activation.cache.budgets import Spread
+from mnemos.errors import InvalidInput
 
 LENGTHS = (13, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1)
 """A prompt, some steps, another prompt, and some more steps."""
@@ -154,3 +155,35 @@ def test_a_padded_row_is_the_row_alone(name: str, family: str) -> None:
         single = read(model, alone, ids[1:, padding:], real[1:, padding:], own)
         torch.testing.assert_close(logits[1:], single, atol=1e-4, rtol=1e-4)
         assert [row[1] for row in both.kept] == [row[0] for row in alone.kept]
+
+
+def test_a_gate_that_works_at_prefill_decodes_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, (ids, real) = model_of("llama"), two()
+    cache = MemoryCache(model, SnapKV(4), 0.4)
+    read(model, cache, ids, real, slice(0, 13))
+    before = [len(head) for head in cache.kept[0][0]]
+    monkeypatch.setattr(SnapKV, "look", lambda *_: pytest.fail("was shown weights"))
+    for at in range(13, 18):
+        read(model, cache, ids, real, slice(at, at + 1))
+    assert [len(head) for head in cache.kept[0][0]] == [one + 5 for one in before]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: SnapKV(window=0),
+        lambda: SnapKV(pool=4),
+        lambda: SnapKV(window=True),
+        lambda: H2O(heavy=1.1),
+        lambda: H2O(heavy=float("nan")),
+        lambda: Scissorhands(history=0),
+        lambda: Scissorhands(drop=1.0),
+        lambda: ExpectedAttention(future=0),
+        lambda: ExpectedAttention(sinks=-1),
+        lambda: LazyEviction(window=0),
+        lambda: LazyEviction(threshold=-0.1),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(make: Callable[[], Policy]) -> None:
+    with pytest.raises(InvalidInput):
+        make()

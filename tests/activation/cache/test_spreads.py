@@ -55,13 +55,15 @@ def test_what_is_to_go_goes_though_there_is_room() -> None:
     scores = torch.tensor([[[0.9, low, 0.7, low, low], [low, low, low, 0.1, 0.05]]])
     assert AdaKV().counts(scores, torch.tensor([4]), torch.tensor([[5, 5]])).tolist() == [[2, 2]]
     assert AdaKV(1).counts(scores, torch.tensor([5]), torch.tensor([[5, 5]])).tolist() == [[2, 2]]
+    wanted = torch.tensor([[[torch.inf, low, low, low], [torch.inf] * 4]])
+    assert AdaKV(0.5).counts(wanted, torch.tensor([2]), torch.tensor([[4, 4]])).tolist() == [[1, 3]]
 
 
 def test_heads_get_what_they_get_by_hand() -> None:
     torch.manual_seed(1)
     for floor in (0.0, 0.2, 0.5, 1.0):
         scores = torch.randint(0, 12, (5, 3, 9)).double()
-        for room in range(1, 9):
+        for room in range(1, 10):
             found = AdaKV(floor).counts(scores, torch.full((5,), room), torch.full((5, 3), 9))
             for row in range(5):
                 lists = [dict(enumerate(one)) for one in scores[row].tolist()]
@@ -74,3 +76,21 @@ def test_what_is_no_spread_is_refused(make: object) -> None:
     assert callable(make)
     with pytest.raises(InvalidInput):
         make()
+
+
+def test_a_single_token_goes_as_one_of_many_would() -> None:
+    torch.manual_seed(2)
+    for floor in (0.0, 0.4, 1.0):
+        for _ in range(30):
+            scores = torch.randint(0, 9, (4, 3, 6)).double()
+            held = torch.randint(2, 7, (4, 3))
+            scores = scores.masked_fill(torch.arange(6) >= held[..., None], -torch.inf)
+            room = (held.sum(1) - 1) // 3
+            found = AdaKV(floor).counts(scores, room, held)
+            for row in range(4):
+                lists = [dict(enumerate(one[one > -torch.inf].tolist())) for one in scores[row]]
+                assert found[row].tolist() == [len(one) for one in PlainAdaKV(floor).picked(lists, int(room[row]))]
+            one_over = held.sum(1) == room * 3 + 1
+            if one_over.any():
+                alone = AdaKV(floor).counts(scores[one_over], room[one_over], held[one_over])
+                assert torch.equal(alone, found[one_over])

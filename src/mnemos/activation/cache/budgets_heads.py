@@ -39,10 +39,20 @@ class AdaKV:
 
     def counts(self, scores: Tensor, room: Tensor, counts: Tensor) -> Tensor:
         """How many of the best of all heads are of each; between equal ones the later stay."""
-        safe = (room * self.floor).long().to(scores.device)[:, None, None]
         wanted = scores > -torch.inf
-        scores = scores.masked_fill(wanted & (ranks(scores) < safe), torch.inf)
+        left, safe = wanted.sum(-1).cpu(), (room * self.floor).long()[:, None]
+        over = left.sum(1) - room * scores.shape[1]
+        if not bool((over > 1).any()):
+            return left - _worst(scores, wanted & (left > safe).to(scores.device)[..., None]) * (over > 0)[:, None]
+        scores = scores.masked_fill(wanted & (ranks(scores) < safe.to(scores.device)[..., None]), torch.inf)
         rows, heads, held = scores.shape
         together = ranks(scores.transpose(1, 2).reshape(rows, 1, -1)).view(rows, held, heads).transpose(1, 2)
         total = (room * heads).to(scores.device)[:, None, None]
         return ((together < total) & wanted).sum(-1).cpu()
+
+
+def _worst(scores: Tensor, among: Tensor) -> Tensor:
+    """In which head the worst token is, of equal ones the first: 1 there, else 0, [rows, heads], on the CPU."""
+    scores = scores.clamp_max(torch.finfo(scores.dtype).max).masked_fill(~among, torch.inf)
+    low = scores.transpose(1, 2).flatten(1).argmin(1, keepdim=True).cpu()
+    return torch.zeros(scores.shape[:2], dtype=torch.int64).scatter_(1, low % scores.shape[1], 1)
