@@ -70,10 +70,12 @@ class Coded:
 
     def read(self) -> Tensor:
         """All of them, in order."""
-        whole = self.exact.new_empty(len(self.is_coded), self.exact.shape[-1])
-        whole[self.is_coded] = self.coded.read(self.exact.dtype)
-        whole[~self.is_coded] = self.exact
-        return whole
+        coded = self.coded.read(self.exact.dtype)
+        if not len(self.exact) or not len(coded):
+            return self.exact if len(self.exact) else coded
+        first = self.is_coded.cumsum(0)
+        rows = torch.where(self.is_coded, first - 1, _numbers(len(first), first) - first + len(coded))
+        return torch.cat([coded, self.exact]).index_select(0, rows)
 
     def joined(self, new: Tensor, joint: Joint, positions: Tensor) -> Coded:
         """With tokens that came, exact."""
@@ -82,13 +84,16 @@ class Coded:
         coded = torch.cat([self.is_coded, self.is_coded.new_zeros(len(new))])
         row = (~coded).cumsum(0) - 1
         is_coded = coded[source]
-        return replace(self, is_coded=is_coded, exact=torch.cat([self.exact, new])[row[source[~is_coded]]])
+        return replace(
+            self, is_coded=is_coded, exact=torch.cat([self.exact, new]).index_select(0, row[source[~is_coded]])
+        )
 
     def taken(self, index: Tensor, positions: Tensor) -> Coded:
         """Some of them: coded ones as they were coded, exact ones exact."""
         is_coded = self.is_coded[index]
         first, second = self.is_coded.cumsum(0) - 1, (~self.is_coded).cumsum(0) - 1
-        coded, exact = self.coded.taken(first[index[is_coded]]), self.exact[second[index[~is_coded]]]
+        coded = self.coded.taken(first[index[is_coded]])
+        exact = self.exact.index_select(0, second[index[~is_coded]])
         return replace(self, is_coded=is_coded, coded=coded, exact=exact)
 
     def settled(self, counts: Tensor) -> Coded:

@@ -66,7 +66,7 @@ class FewBits:
     def read(self, dtype: torch.dtype) -> Tensor:
         """Every token again, [tokens, dimensions], each value within half a step of what it was."""
         codes = one_a_byte(self.codes, (self.size,)) if self.bits == 4 else self.codes
-        whole = codes.float().mul_(self._spread(self.step)).add_(self._spread(self.low))
+        whole = torch.addcmul(self._spread(self.low), codes.float(), self._spread(self.step))
         if dtype == torch.float16:
             whole.clamp_(torch.finfo(dtype).min, torch.finfo(dtype).max)
         return whole.to(dtype)
@@ -74,18 +74,19 @@ class FewBits:
     def taken(self, index: Tensor) -> FewBits:
         """Some tokens, [tokens], with the ranges that they need and no others."""
         if self.sharing is None:
-            return replace(self, codes=self.codes[index], low=self.low[index], step=self.step[index])
-        used, sharing = torch.unique(self.sharing[index], return_inverse=True)
-        low, step = self.low[used.long()], self.step[used.long()]
-        return replace(self, codes=self.codes[index], low=low, step=step, sharing=sharing.int())
+            codes, low, step = (one.index_select(0, index) for one in (self.codes, self.low, self.step))
+            return replace(self, codes=codes, low=low, step=step)
+        used, sharing = torch.unique(self.sharing.index_select(0, index), return_inverse=True)
+        low, step = self.low.index_select(0, used), self.step.index_select(0, used)
+        return replace(self, codes=self.codes.index_select(0, index), low=low, step=step, sharing=sharing.int())
 
     def and_(self, more: FewBits, order: Tensor) -> FewBits:
         """With others, in this order of (these, the others), [tokens]."""
-        codes = torch.cat([self.codes, more.codes])[order]
+        codes = torch.cat([self.codes, more.codes]).index_select(0, order)
         low, step = torch.cat([self.low, more.low]), torch.cat([self.step, more.step])
         if self.sharing is None or more.sharing is None:
-            return replace(self, codes=codes, low=low[order], step=step[order])
-        sharing = torch.cat([self.sharing, more.sharing + len(self.low)])[order]
+            return replace(self, codes=codes, low=low.index_select(0, order), step=step.index_select(0, order))
+        sharing = torch.cat([self.sharing, more.sharing + len(self.low)]).index_select(0, order)
         return replace(self, codes=codes, low=low, step=step, sharing=sharing)
 
     def tensors(self) -> Mapping[str, Tensor]:
@@ -101,5 +102,5 @@ class FewBits:
     def _spread(self, ranges: Tensor) -> Tensor:
         """A number of its range for each value, [tokens, dimensions], float32."""
         if self.sharing is not None:
-            return ranges[self.sharing.long()].float()
+            return ranges.float().index_select(0, self.sharing)
         return ranges.float().repeat_interleave(GROUP, 1)[:, : self.size]
