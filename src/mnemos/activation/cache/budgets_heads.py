@@ -14,6 +14,9 @@ from torch import Tensor
 from mnemos.activation.cache.budgets import ranks
 from mnemos.activation.cache.settings import within
 
+FEW = 16
+"""How many tokens are found one by one; more are found by sorting all."""
+
 
 class AdaKV:
     """A layer keeps the best tokens of all its heads, as many as if each head kept its own best.
@@ -40,19 +43,34 @@ class AdaKV:
     def counts(self, scores: Tensor, room: Tensor, counts: Tensor) -> Tensor:
         """How many of the best of all heads are of each; between equal ones the later stay."""
         wanted = scores > -torch.inf
-        left, safe = wanted.sum(-1).cpu(), (room * self.floor).long()[:, None]
-        over = left.sum(1) - room * scores.shape[1]
-        if not bool((over > 1).any()):
-            return left - _worst(scores, wanted & (left > safe).to(scores.device)[..., None]) * (over > 0)[:, None]
-        scores = scores.masked_fill(wanted & (ranks(scores) < safe.to(scores.device)[..., None]), torch.inf)
+        left, room = wanted.sum(-1), room.to(scores.device)[:, None]
+        safe, total = (room * self.floor).long(), room * scores.shape[1]
+        over = left.sum(1, keepdim=True) - total
+        most = int(over.max())
+        if most <= FEW:
+            high = scores.clamp_max(torch.finfo(scores.dtype).max).masked_fill(~wanted, torch.inf)
+            return _without_worst(high, left, safe, over, most).cpu()
+        scores = scores.masked_fill(wanted & (ranks(scores) < safe[..., None]), torch.inf)
         rows, heads, held = scores.shape
         together = ranks(scores.transpose(1, 2).reshape(rows, 1, -1)).view(rows, held, heads).transpose(1, 2)
-        total = (room * heads).to(scores.device)[:, None, None]
-        return ((together < total) & wanted).sum(-1).cpu()
+        return ((together < total[..., None]) & wanted).sum(-1).cpu()
 
 
-def _worst(scores: Tensor, among: Tensor) -> Tensor:
-    """In which head the worst token is, of equal ones the first: 1 there, else 0, [rows, heads], on the CPU."""
-    scores = scores.clamp_max(torch.finfo(scores.dtype).max).masked_fill(~among, torch.inf)
-    low = scores.transpose(1, 2).flatten(1).argmin(1, keepdim=True).cpu()
-    return torch.zeros(scores.shape[:2], dtype=torch.int64).scatter_(1, low % scores.shape[1], 1)
+def _without_worst(scores: Tensor, left: Tensor, safe: Tensor, over: Tensor, most: int) -> Tensor:
+    """What each head has left when a few tokens go, one by one: always the worst, of equal ones the first.
+
+    Args:
+        scores: of each token, [rows, heads, held], finite; infinity where there is none.
+        left: how many there are, [rows, heads].
+        safe: how many each head keeps in any case, [rows, 1].
+        over: how many are to go, [rows, 1].
+        most: of any row.
+    """
+    rows, heads, _ = scores.shape
+    flat = scores.transpose(1, 2).reshape(rows, -1)
+    for gone in range(most):
+        free = (left > safe)[:, None].expand(rows, flat.shape[1] // heads, heads).reshape(rows, -1)
+        low = flat.masked_fill(~free, torch.inf).argmin(1, keepdim=True)
+        left = left.scatter_add(1, low % heads, -(over > gone).long())
+        flat = flat.scatter(1, low, torch.inf)
+    return left
