@@ -66,7 +66,12 @@ def _attention_over(base: str) -> Callable[..., Found]:
         layer: MemoryLayer | None = getattr(key, LAYER, None)
         if layer is None:
             return _plain(base, module)(module, query, key, value, attention_mask, **wanted)
-        return layer.attend(_asked(module, query, attention_mask, wanted)).transpose(1, 2).contiguous(), None
+        try:
+            asked = _asked(module, query, attention_mask, wanted)
+        except InvalidInput:
+            layer.forgo()
+            raise
+        return layer.attend(asked).transpose(1, 2).contiguous(), None
 
     return attend
 

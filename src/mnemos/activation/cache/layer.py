@@ -123,6 +123,10 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         setattr(key_states, LAYER, self)
         return key_states, value_states
 
+    def forgo(self) -> None:
+        """Forget the keys and values that were handed on, so that the same text can be read again."""
+        self._waiting = None
+
     @torch.no_grad()
     def _arrive(self, asked: Asked) -> tuple[Held, Tensor]:
         """Take in the tokens that were handed on; returns what is held with them, and their positions."""

@@ -33,8 +33,9 @@ class Turning:
             problem = f"moves keys, and this model's frequencies change with the length ({kind})"
             raise InvalidInput("policy", problem, "use one that leaves keys in place, as StreamingLLM(close=False)")
         self._rotation = rotation
-        self._rotary: Any = None
-        self._is_typed = False
+        like = rotation.fresh(torch.device("cpu"))
+        self._is_typed = "layer_type" in inspect.signature(like.forward).parameters
+        self._rotaries: dict[torch.device, Any] = {}
 
     def moved(self, keys: Tensor, old: Tensor, new: Tensor, kind: str) -> Tensor:
         """Keys that stood at some positions, put at others.
@@ -49,11 +50,12 @@ class Turning:
 
     @torch.no_grad()
     def _angles(self, positions: Tensor, kind: str) -> Angles:
-        if self._rotary is None:
-            self._rotary = self._rotation.fresh(positions.device)
-            self._is_typed = "layer_type" in inspect.signature(self._rotary.forward).parameters
+        device = positions.device
+        if device not in self._rotaries:
+            # one for each device over which a model's layers are spread
+            self._rotaries[device] = self._rotation.fresh(device)
         told = {"layer_type": kind} if self._is_typed else {}
-        cos, sin = self._rotary(torch.zeros(1, device=positions.device), positions[None], **told)
+        cos, sin = self._rotaries[device](torch.zeros(1, device=positions.device), positions[None], **told)
         return Angles(cos[0].float(), sin[0].float())
 
 
