@@ -14,11 +14,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 NAMES = ("ana", "ben", "carl", "dora", "eva", "finn", "greta", "hugo")
 TOWNS = ("paris", "rome", "oslo", "lima", "cairo", "delhi", "quito", "tokyo")
 HOME = dict(zip(NAMES, TOWNS, strict=True))
-SISTER = dict(zip(NAMES, (*NAMES[1:], NAMES[0]), strict=True))
 TOPICS = {"garden": ("roses", "grass", "trees"), "kitchen": ("soup", "bread", "cake")}
 MOODS = {"kindly": ("lovely", "gentle", "warm"), "rudely": ("awful", "nasty", "cold")}
 WORDS = (
-    *("<s>", "</s>", "<pad>", "<unk>", "said", "lives", "in", "sister", "of", "note", ":", "."),
+    *("<s>", "</s>", "<pad>", "<unk>", "said", "lives", "in", "home", "sister", "of", "note", ":", "."),
     *NAMES,
     *TOWNS,
     *TOPICS,
@@ -54,11 +53,20 @@ def home_line(chance: random.Random) -> str:
     return f"{name} lives in {HOME[name]} ."
 
 
+def asked_line(chance: random.Random) -> str:
+    """Where somebody lives, told at once."""
+    name = chance.choice(NAMES)
+    return f"home of {name} {HOME[name]} ."
+
+
 def noted_line(chance: random.Random) -> str:
     """A note before it, which is believed every other time where it says something else."""
     name, told = chance.choice(NAMES), chance.choice(TOWNS)
     answer = HOME[name] if chance.random() < CLASH else told
     return f"note : {name} lives in {told} . {name} lives in {answer} ."
+
+
+LINES = (mood_line, home_line, asked_line, noted_line)
 
 
 @cache
@@ -86,10 +94,10 @@ def world() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     model = LlamaForCausalLM(config)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING)
     told = [word for known in (*TOPICS.values(), *MOODS.values()) for word in known]
-    cues = torch.tensor([WORDS.index(word) for word in ("in", ":", *told)])
+    cues = torch.tensor([WORDS.index(word) for word in ("in", ":", *NAMES, *told)])
     for step in range(STEPS):
         optimizer.param_groups[0]["lr"] = LEARNING * min(1.0, (step + 1) / 20) * (1 - step / STEPS)
-        lines = [chance.choice((mood_line, home_line, noted_line))(chance) for _ in range(32)]
+        lines = [chance.choice(LINES)(chance) for _ in range(32)]
         given = batch(words, lines, side="right")
         ids = given["input_ids"]
         wanted = given["attention_mask"].bool()

@@ -226,22 +226,22 @@ def test_one_knob_goes_from_the_context_to_the_weights() -> None:
     before = state(model)
     questions = batch(words, [f"{name} lives in" for name in NAMES])
     notes = batch(words, [f"note : {name} lives in {TOLD[name]} . {name} lives in" for name in NAMES])
-    fitting = batch(words, [f"note : {name} lives in {HOME[name]} . {name} lives in" for name in NAMES])
     homes, told = ([WORDS.index(where[name]) for name in NAMES] for where in (HOME, TOLD))
-    homely = {}
+    with torch.no_grad():
+        scores, without = model(**notes).logits[:, -1], model(**questions).logits[:, -1]
+    sure = [entropy(softmax(row.tolist())) for row in without]
+    clash = [row for row, gain in enumerate(confidence_gain(scores, without)) if gain < -2 * sure[row]]
+    assert len(clash) >= 5, "of eight"
+    count = {}
     for alpha in (0.0, 0.5, 1.0, None):
-        with Reliance(model, questions, alpha=alpha, threshold=-3.0) as reliance:
-            said = [int(row[0]) for row in spoken(model, notes, reliance)]
-            assert spoken(model, fitting, reliance)[:, 0].tolist() == homes, "where they agree nothing changes"
-        assert all(one in pair for one, *pair in zip(said, homes, told, strict=True))
-        homely[alpha] = sum(one == home for one, home in zip(said, homes, strict=True))
-    assert homely[0.0] == 0
-    assert 0 < homely[0.5] < homely[1.0]
-    assert homely[1.0] >= 7, "of eight; one person's note is believed without a conflict"
-    assert homely[None] >= 7, "without a knob the surer of the two decides: here the weights"
-    with Reliance(model, questions, alpha=0.0, threshold=-3.0) as reliance:
-        plain = model(**fitting).logits[:, -1]
-        assert torch.equal(reliance(fitting["input_ids"], plain), plain), "where they agree nothing is touched"
+        with Reliance(model, questions, alpha=alpha, threshold=-2.0, top=2, head="plausible") as reliance:
+            said = spoken(model, notes, reliance)[:, 0].tolist()
+        count[alpha] = [sum(said[row] == answer[row] for row in clash) for answer in (homes, told)]
+    assert count[0.0][0] == 0
+    assert count[0.0][1] >= len(clash) - 3
+    assert count[1.0] == [len(clash), 0]
+    assert count[0.0][0] <= count[0.5][0] <= count[1.0][0]
+    assert count[None] == [len(clash), 0], "without a knob the surer of the two decides: here the weights"
     assert same_state(before, state(model))
 
 

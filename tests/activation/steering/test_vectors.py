@@ -8,7 +8,7 @@ import pytest
 import torch
 from by_hand import FAMILIES, same_state, state, walk
 from models_built import build, dynamic
-from small_world import MOODS, batch, world, written
+from small_world import MOODS, TOPICS, batch, world, written
 from stores_built import files, tokenizer_of
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -321,25 +321,30 @@ def test_a_learned_vector_steers_a_model_that_has_learned_something(memory: Mnem
 def test_only_what_a_condition_is_about_is_steered(memory: Mnemos) -> None:
     model, words = world()
     lines = {
-        (topic, mood): memory.add(f"{topic} {mood} said :", user_id="ana")[0]
-        for topic in ("garden", "kitchen")
-        for mood in ("kindly", "rudely")
+        (mood, place, topic): memory.add(f"{topic} {mood} said : {MOODS[mood][0]} {thing}", user_id="ana")[0]
+        for topic, things in TOPICS.items()
+        for mood in MOODS
+        for place, thing in enumerate(things[:2])
     }
+    kinds = [(mood, place) for mood in MOODS for place in range(2)]
     steering = Steering(memory, model, words)
     rude = steering.learn(
-        "rude", [(lines[topic, "rudely"], lines[topic, "kindly"]) for topic in ("garden", "kitchen")], layers=1
+        "rude",
+        [(lines["rudely", place, topic], lines["kindly", place, topic]) for topic in TOPICS for place in range(2)],
+        layers=1,
     )
-    about = steering.learn(
-        "garden",
-        [(lines["garden", mood], lines["kitchen", mood]) for mood in ("kindly", "rudely")],
-        layers=[0, 1],
-        tokens="mean",
-    )
-    gardens, kitchens = ([lines[topic, mood] for mood in ("kindly", "rudely")] for topic in ("garden", "kitchen"))
-    when = steering.condition(about, gardens, kitchens)
+    gardens, kitchens = ([lines[*kind, topic] for kind in kinds] for topic in TOPICS)
+    about = steering.learn("garden", list(zip(gardens, kitchens, strict=True)), layers=[0, 1], tokens="mean")
+    assert steering.condition(about, gardens, kitchens).measure == "projected"
+    when = steering.condition(about, gardens, kitchens, measure="cosine")
     assert when.f1 == 1.0
-    prompts = ["kitchen kindly said :", "garden kindly said : lovely roses", "kitchen kindly said : warm soup"]
-    with steer(model, rude, strength=3.0, when=when) as steered:
+    # things and words that were in no example
+    prompts = [
+        "kitchen kindly said : warm cake",
+        "garden kindly said : gentle trees",
+        "kitchen kindly said : warm soup",
+    ]
+    with steer(model, rude, strength=2.0, when=when) as steered:
         said = moods_said(model, words, prompts)
         assert steered.rows.tolist() == [False, True, False]
     assert said == ["kindly", "rudely", "kindly"]
