@@ -135,3 +135,17 @@ def test_what_cannot_be_is_refused() -> None:
     vectors = torch.zeros(1, 4, 32)
     with torch.no_grad(), pytest.raises(InvalidInput, match="inputs_embeds"):
         tiny("llama")(inputs_embeds=vectors, past_key_values=memory("llama", POLICY))
+
+
+def test_a_row_that_reads_padding_stays_as_it_is() -> None:
+    """A closing sentinel of before closes nothing again, while the other row reads on."""
+    rows = [[7, OPENS, 8, OPENS, 9, CLOSES, 10], [7, 8, 9, 10, 11, 12, 13]]
+    more = torch.tensor([[2, 2], [14, 15]])
+    mask = torch.ones(2, 9, dtype=torch.int64)
+    mask[0, 7:] = 0
+    cache = memory("llama", POLICY)
+    with torch.no_grad():
+        tiny("llama")(torch.tensor(rows), past_key_values=cache)
+        before = cache.kept[0][0]
+        tiny("llama")(more, attention_mask=mask, past_key_values=cache)
+    assert cache.kept[0][0] == before == [[0, 1, 2, 5, 6]] * 2

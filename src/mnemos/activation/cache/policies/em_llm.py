@@ -106,20 +106,21 @@ class EMLLM(Retrieval):
         mean = wanted.queries.float().mean((1, 2))
         scores = torch.einsum("bhd,hd->b", wanted.index[:, :, 0].float(), mean).tolist()
         order = sorted(range(len(scores)), key=lambda block: (scores[block], block), reverse=True)
-        similar = _fitting(order, wanted.sizes, wanted.room - int(wanted.room * self.contiguity))
+        sizes: list[int] = wanted.sizes.tolist()
+        similar = _fitting(order, sizes, wanted.room - int(wanted.room * self.contiguity))
         beside = [near for block in similar for near in (block - 1, block + 1) if 0 <= near < len(scores)]
         waiting = [block for block in dict.fromkeys([*beside, *wanted.recent]) if block not in similar]
-        queue = _fitting(waiting, wanted.sizes, wanted.room - sum(int(wanted.sizes[block]) for block in similar))
+        queue = _fitting(waiting, sizes, wanted.room - sum(sizes[block] for block in similar))
         blocks = torch.zeros(len(scores), dtype=torch.bool, device=mean.device)
         blocks[[*similar, *queue]] = True
         return Chosen(blocks.expand(len(mean), 1, -1), tuple(queue))
 
 
-def _fitting(order: list[int], sizes: Tensor, room: int) -> list[int]:
+def _fitting(order: list[int], sizes: list[int], room: int) -> list[int]:
     """Blocks in their order, without those for which there is no room left."""
     taken: list[int] = []
     for block in order:
         if sizes[block] <= room:
             taken.append(block)
-            room -= int(sizes[block])
+            room -= sizes[block]
     return taken

@@ -49,14 +49,17 @@ class Sentinels(Policy):
 
     def arrive(self, arrived: Arrived) -> Mapping[str, Tensor]:
         """Note up to where each token is seen, and since where each sentinel sees."""
-        until, since = arrived.marks["until"].clone(), arrived.marks["since"].clone()
         told = arrived.marks["token"]
         sentinels = ((told == self.opens) | (told == self.closes)) & (arrived.positions >= 0)
-        if bool(sentinels.any()):
-            newest = [min((at for at in row if at >= 0), default=0) for row in arrived.at.tolist()]
-            for row, head in sentinels.any(-1).nonzero().tolist():
-                slots = sentinels[row, head].nonzero()[:, 0].tolist()
-                self._paired(arrived, (row, head), slots, newest[row], until[row, head], since[row, head])
+        # of a row that reads padding only, nothing is new
+        first = arrived.at.masked_fill(arrived.at < 0, torch.iinfo(arrived.at.dtype).max).amin(1)
+        fresh = sentinels & (arrived.positions >= first[:, None, None])
+        if not bool(fresh.any()):
+            return {}
+        until, since = arrived.marks["until"].clone(), arrived.marks["since"].clone()
+        for row, head in fresh.any(-1).nonzero().tolist():
+            slots = sentinels[row, head].nonzero()[:, 0].tolist()
+            self._paired(arrived, (row, head), slots, int(first[row]), until[row, head], since[row, head])
         return {"until": until, "since": since}
 
     def allowed(self, arrived: Arrived) -> Tensor | None:
@@ -108,15 +111,15 @@ class Sentinels(Policy):
             until: of each token that is held, [held].
             since: the same.
         """
-        told, places = arrived.marks["token"][where], arrived.positions[where]
+        told, places = arrived.marks["token"][where].tolist(), arrived.positions[where].tolist()
         open_ones: list[int] = []
         for slot in slots:
-            place = int(places[slot])
+            place = places[slot]
             if told[slot] == self.opens:
                 since[slot] = place
                 if until[slot] == math.inf:
                     open_ones.append(slot)
             elif place >= first and open_ones:
                 begin = open_ones.pop()
-                since[slot] = int(places[begin])
+                since[slot] = places[begin]
                 until[begin:slot] = until[begin:slot].clamp_max(place)
