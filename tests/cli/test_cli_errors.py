@@ -58,7 +58,7 @@ def test_every_command_is_tried() -> None:
         *("cube import", "cube show", "cube fuse", "cube compare"),
         *("serve", "key create", "key list", "key revoke"),
         *("bench recall", "bench update", "bench levels", "bench forget", "bench join", "bench reuse"),
-        "bench forms",
+        *("bench forms", "bench kv"),
     }
 
 

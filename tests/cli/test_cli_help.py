@@ -25,7 +25,7 @@ ASKED = (
     *("why", "admit"),
     *("entities", "graph", "alias"),
     *("forget", "budget", "pin", "unpin", "expire", "bench forget", "bench levels"),
-    *("bench join", "bench reuse", "bench forms"),
+    *("bench join", "bench reuse", "bench forms", "bench kv"),
     *("forms", "promote", "demote"),
     *("cube export", "cube import", "cube show", "cube fuse", "cube compare"),
     *("serve", "mcp", "key create", "key list", "key revoke"),
@@ -42,7 +42,7 @@ def examples_of(words: str) -> list[str]:
 GROUPS = ("", "bench", "cube", "key")
 LISTENS = "serve"
 """Runs until it is told to stop."""
-TRAIN = ("bench join", "bench reuse", "bench forms")
+TRAIN = ("bench join", "bench reuse", "bench forms", "bench kv")
 """Need torch, and minutes; their tests stand with those of the benchmarks."""
 BRIEF = [words for words in (*GROUPS, *COMMANDS) if words not in (LISTENS, *TRAIN)]
 EXAMPLES = [(words, example) for words in BRIEF for example in examples_of(words)]

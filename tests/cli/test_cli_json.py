@@ -126,7 +126,7 @@ LINES: dict[str, tuple[list[str], set[str]]] = {
 
 
 def test_every_command_is_tried() -> None:
-    assert COMMANDS.keys() - LINES.keys() == {"serve", "mcp", "bench join", "bench reuse", "bench forms"}
+    assert COMMANDS.keys() - LINES.keys() == {"serve", "mcp", "bench join", "bench reuse", "bench forms", "bench kv"}
 
 
 @pytest.mark.parametrize("words", LINES)

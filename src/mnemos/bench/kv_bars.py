@@ -70,8 +70,8 @@ def _bits(run: Run, bits: str, most: float) -> tuple[str, str, str] | None:
             drops.append((*max(lost), f"{storing} under {policy}"))
     if not drops:
         return None
-    lost = "; ".join(f"{name}: {100 * part:+.1f} ({task})" for part, task, name in drops)
-    return f"{bits} loses {most:g} points at most", _met(round(100 * max(drops)[0], 3) <= most), lost
+    told = "; ".join(f"{name}: {100 * part:+.1f} ({task})" for part, task, name in drops)
+    return f"{bits} loses {most:g} points at most", _met(round(100 * max(drops)[0], 3) <= most), told
 
 
 def _twice(run: Run) -> tuple[str, str, str]:

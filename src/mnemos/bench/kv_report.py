@@ -131,7 +131,9 @@ def task_table(run: Run, task: str) -> Table:
         rows.append((_named(run, policy), *cells, *size))
     told, shares = run.tasks[task], run.shares
     read = f" (of {run.read} where a policy reads)" if run.readers else ""
-    title = f"{task}: prompts of {told['tokens']} tokens, {told['questions']} questions on each of {run.texts} texts{read}"
+    title = (
+        f"{task}: prompts of {told['tokens']} tokens, {told['questions']} questions on each of {run.texts} texts{read}"
+    )
     least = f"{shares[-1]:.0%}"
     columns = ("kept by", *(f"{share:.0%}" for share in shares), f"bytes at {least}", "most")
     worst = max((one.error for one in run.scores if one.task == task), default=0.0)
@@ -158,7 +160,9 @@ def speed_table(run: Run) -> Table:
     for one in run.speeds:
         peak = "–" if one.peak is None else f"{one.peak / 1e6:,.0f}"
         rates = (f"{1 / one.step:.1f}", f"{one.times:.2f}×")
-        rows.append((_named(run, one.policy), f"{one.share:.0%}", f"{one.read:.0f}", *rates, f"{one.bytes / 1e6:,.0f}", peak))
+        rows.append(
+            (_named(run, one.policy), f"{one.share:.0%}", f"{one.read:.0f}", *rates, f"{one.bytes / 1e6:,.0f}", peak)
+        )
     title = f"Behind {run.speeds[0].tokens:,} tokens: speed and memory, 12 layers of 768 on one thread"
     columns = ("kept by", "share", "s to read", "tokens/s", "× all held", "MB held", "MB peak while reading")
     return Table(title, columns, tuple(rows))

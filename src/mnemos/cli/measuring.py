@@ -58,10 +58,10 @@ def recall(
             seed=seed,
             progress=lambda name, done, total: progress(done, total),
         )
-    _show(report.to_json(run), report.tables(run), save, as_json)
+    show(report.to_json(run), report.tables(run), save, as_json)
 
 
-def _show(results: Mapping[str, Any], tables: Iterable[Table], save: Path | None, as_json: bool) -> None:
+def show(results: Mapping[str, Any], tables: Iterable[Table], save: Path | None, as_json: bool) -> None:
     """Save what was measured, where that is asked for, and show it."""
     from mnemos.bench.results import save as save_to
 
@@ -95,7 +95,7 @@ def update(files: tuple[Path, ...], seed: int, save: Path | None, as_json: bool)
 
     with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
         run = measure.run(files, seed=seed, progress=lambda name, done, total: progress(done, total))
-    _show(update_report.to_json(run), update_report.tables(run), save, as_json)
+    show(update_report.to_json(run), update_report.tables(run), save, as_json)
 
 
 bench.add_command(update)
@@ -117,7 +117,7 @@ def levels(files: tuple[Path, ...], seed: int, save: Path | None, as_json: bool)
 
     with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
         run = measure.run(files, seed=seed, progress=lambda name, done, total: progress(done, total))
-    _show(levels_report.to_json(run), levels_report.tables(run), save, as_json)
+    show(levels_report.to_json(run), levels_report.tables(run), save, as_json)
 
 
 bench.add_command(levels)
@@ -139,7 +139,7 @@ def forget(files: tuple[Path, ...], seed: int, save: Path | None, as_json: bool)
 
     with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
         run = measure.run(files, seed=seed, progress=lambda name, done, total: progress(done, total))
-    _show(forget_report.to_json(run), forget_report.tables(run), save, as_json)
+    show(forget_report.to_json(run), forget_report.tables(run), save, as_json)
 
 
 bench.add_command(forget)
@@ -164,7 +164,7 @@ def join(texts: int, seed: int, save: Path | None, as_json: bool) -> None:
 
     with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
         run = measure.run(texts=texts, seed=seed, progress=lambda name, done, total: progress(done, total))
-    _show(join_report.to_json(run), join_report.tables(run), save, as_json)
+    show(join_report.to_json(run), join_report.tables(run), save, as_json)
 
 
 bench.add_command(join)
@@ -200,7 +200,7 @@ def reuse(shape: str, device: str, most: int, rounds: int, seed: int, save: Path
             seed=seed,
             progress=lambda name, done, total: progress(done, total),
         )
-    _show(reuse_report.to_json(run), reuse_report.tables(run), save, as_json)
+    show(reuse_report.to_json(run), reuse_report.tables(run), save, as_json)
 
 
 bench.add_command(reuse)
@@ -230,7 +230,7 @@ def forms(quick: bool, seed: int, save: Path | None, as_json: bool) -> None:
             seed=seed,
             progress=lambda name, done, total: progress(done, total),
         )
-    _show(forms_report.to_json(run), forms_report.tables(run), save, as_json)
+    show(forms_report.to_json(run), forms_report.tables(run), save, as_json)
 
 
 bench.add_command(forms)

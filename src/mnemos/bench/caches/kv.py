@@ -71,17 +71,23 @@ def run(
     asked = model or reader(COURSE, _training(progress))
     with one_thread():
         scores, shapes = _scores(asked, extent, words, seed, progress)
-    timed = speeds(
-        extent.size,
-        tokens=extent.tokens,
-        steps=extent.steps,
-        only=lambda name: not extent.policies or name in extent.policies,
-        seed=seed,
-        tell=progress,
-    ) if extent.tokens else []
+    timed = (
+        speeds(
+            extent.size,
+            tokens=extent.tokens,
+            steps=extent.steps,
+            only=lambda name: not extent.policies or name in extent.policies,
+            seed=seed,
+            tell=progress,
+        )
+        if extent.tokens
+        else []
+    )
     settings = {one.name: one.settings for one in contenders()}
     readers = [one.name for one in contenders() if reads(one.policy)]
-    return report.Run(shapes, scores, timed, settings, readers, extent.texts, min(extent.read, extent.texts), seed, files)
+    return report.Run(
+        shapes, scores, timed, settings, readers, extent.texts, min(extent.read, extent.texts), seed, files
+    )
 
 
 def _scores(
@@ -105,7 +111,7 @@ def _scores(
                     found.append(answers(model, name, texts, one, share, (storing, made())))
             if progress:
                 progress(f"{name}: {storing}", done := done + 1, total)
-    shapes = {
+    shapes: dict[str, Mapping[str, int]] = {
         name: {"tokens": shape.tokens, "questions": shape.asked * shape.rounds} for name, (shape, _) in drawn.items()
     }
     return found, shapes

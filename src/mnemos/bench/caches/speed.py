@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -72,7 +73,7 @@ class _Bench:
         """The library's own cache."""
         self._steps_of_all(1)
         times = [second for _ in range(ROUNDS) for second in self._steps_of_all(steps)]
-        parts = [part for layer in self.all.layers for part in (layer.keys, layer.values) if part is not None]
+        parts = [part for layer in _plain(self.all) for part in (layer.keys, layer.values)]
         held = sum(part.untyped_storage().nbytes() for part in parts)
         typical = _typical(times)
         return Speed(LIBRARY, 1.0, self.text.shape[1], self.seconds, typical, typical, held, self.peak)
@@ -112,6 +113,11 @@ class _Bench:
         found = self._steps(self.all, count)
         self.all.crop(-count)
         return found
+
+
+def _plain(cache: DynamicCache) -> list[Any]:
+    """Its layers, which all have keys and values."""
+    return list(cache.layers)
 
 
 def _typical(seconds: list[float]) -> float:

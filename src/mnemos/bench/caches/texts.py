@@ -145,7 +145,7 @@ def _lists(
     scratch = Shape(shape.scratch, shape.filler)
     body = torch.empty(count, number, inner, dtype=torch.int64)
     for at in range(number):
-        drawn, own, *_ = _scattered(scratch, count, generator, words)
+        drawn, *_ = _scattered(scratch, count, generator, words)
         is_key = (drawn >= FIRST_KEY) & (drawn < FIRST_VALUE)
         others = keys[:, number + at * shape.scratch : number + (at + 1) * shape.scratch]
         body[:, at] = torch.where(is_key, others.gather(1, (is_key.cumsum(1) - 1).clamp_min(0)), drawn)
