@@ -45,7 +45,7 @@ class MemoryCache(Cache):
 
     It works with `generate` (greedy, sampling, beams), with padding on either side, and goes on over several calls.
     What was padding when it was read is never held. Decoding that takes tokens back (an assistant, prompt lookup) is
-    refused.
+    refused, and so is reading with gradients: call the model under `torch.no_grad()`, as `generate` does.
 
     Args:
         model: a causal model of `transformers` whose layers are all attention. From here on it looks through an
@@ -84,30 +84,10 @@ class MemoryCache(Cache):
             "spread": _described(spread),
             "storage": _described(store),
         }
-        config = model.config.get_text_config()
-        if model.config.is_encoder_decoder:
-            raise InvalidInput("model", "reads with an encoder", "use a model that only decodes")
-        rotation = Decoder(model).rotation if self.policy.rotates or self.policy.moves else None
-        turning = Turning(rotation, config) if rotation and self.policy.moves else None
-        kinds = _layer_types(config, config.num_hidden_layers)
+        rules = self._rules(model, spread, store)
         switched_on(model)
         self._model = weakref.ref(model)
         self.rest = rest if isinstance(rest, Rest) else Rest(rest)
-        rules = [
-            Rules(
-                policy=self.policy,
-                budget=self.budget,
-                spread=spread,
-                rotation=rotation,
-                turning=turning,
-                store=store,
-                layer=number,
-                layers=len(kinds),
-                window=int(config.sliding_window) if kind == SLIDING else None,
-                kind=kind,
-            )
-            for number, kind in enumerate(kinds)
-        ]
         layers: list[Any] = [layer_of(one, self.rest) for one in rules]
         super().__init__(layers=layers)
         if isinstance(self.policy, Retrieval) and self.policy.surprises:
@@ -196,6 +176,34 @@ class MemoryCache(Cache):
         """
         problem = "cannot take tokens back, as decoding with an assistant or prompt lookup does"
         raise InvalidInput("past_key_values", problem, "generate without assistant_model and prompt_lookup_num_tokens")
+
+    def _rules(self, model: PreTrainedModel, spread: Spread, store: Storing) -> list[Rules]:
+        """What each layer goes by.
+
+        Raises:
+            InvalidInput: the model has layers, or positions, that do not go with the policy.
+        """
+        config = model.config.get_text_config()
+        if model.config.is_encoder_decoder:
+            raise InvalidInput("model", "reads with an encoder", "use a model that only decodes")
+        rotation = Decoder(model).rotation if self.policy.rotates or self.policy.moves else None
+        turning = Turning(rotation, config) if rotation and self.policy.moves else None
+        kinds = _layer_types(config, config.num_hidden_layers)
+        return [
+            Rules(
+                policy=self.policy,
+                budget=self.budget,
+                spread=spread,
+                rotation=rotation,
+                turning=turning,
+                store=store,
+                layer=number,
+                layers=len(kinds),
+                window=int(config.sliding_window) if kind == SLIDING else None,
+                kind=kind,
+            )
+            for number, kind in enumerate(kinds)
+        ]
 
     def _looking(self) -> PreTrainedModel:
         model = self._model()
