@@ -156,6 +156,26 @@ def test_a_long_text_is_read_piece_by_piece(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", READERS)
+def test_what_rests_goes_with_its_row(name: str) -> None:
+    """Rows that change places read on as if they had stood there from the beginning."""
+    ids = torch.stack([tokens(40, 8), tokens(40, 9)])
+    order = torch.tensor([1, 0])
+    changed, straight = memory("llama", READERS[name], 14), memory("llama", READERS[name], 14)
+    with torch.no_grad():
+        for part in ids[:, :30].split([20, 1, 9], 1):
+            tiny("llama")(part, past_key_values=changed)
+            tiny("llama")(part[order], past_key_values=straight)
+        changed.reorder_cache(order)
+        for part in ids[:, 30:].split([1, 1, 8], 1):
+            expected = tiny("llama")(part[order], past_key_values=straight).logits
+            found = tiny("llama")(part[order], past_key_values=changed).logits
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+            for one, other in zip(changed.layers, straight.layers, strict=True):
+                for mark, value in one.held.marks.items():
+                    torch.testing.assert_close(value, other.held.marks[mark], atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", READERS)
 def test_what_rests_on_disk_is_read_as_from_memory_and_removed(name: str, tmp_path: Path) -> None:
     ids = tokens(60, 7)[None]
     in_memory, on_disk = memory("llama", READERS[name], 20), memory("llama", READERS[name], 20, rest=tmp_path)
