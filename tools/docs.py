@@ -23,6 +23,7 @@ from tables import comparison, curve, own_table  # noqa: E402
 from mnemos.bench import (  # noqa: E402
     boundaries,
     forget_report,
+    forms_report,
     join_report,
     kv_bars,
     kv_report,
@@ -46,6 +47,7 @@ FORGET_PLOT = "docs/forget-curve.svg"
 KV_PLOTS = {"recall": "docs/kv-recall.svg", "untold": "docs/kv-untold.svg", "again": "docs/kv-again.svg"}
 KV_LINES = ("oracle", "snapkv", "tova", "h2o", "expected", "streaming", "random")
 REUSE_PLOT = "docs/reuse-time.svg"
+FORMS_PLOT = "docs/forms-uses.svg"
 FIT_LINE = re.compile(
     r"^(\S+), (fitted on all|on other \w+(?: sets)?) +n= *(\d+) +R@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]"
     r" +NDCG@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]",
@@ -222,6 +224,17 @@ def kv(part: str) -> str:
     return made[part](run).markdown()
 
 
+def in_forms(*names: str) -> str:
+    """Some tables of a run of `mnemos bench forms`, each under its name."""
+    found = forms_report.by_name(forms_report.from_json(raw("forms")))
+    return "\n\n".join(f"{found[name].title}:\n\n{found[name].markdown()}" for name in names)
+
+
+def forms_made_with() -> str:
+    """What the run was made with, its model included."""
+    return f"{forms_report.model_in_words(forms_report.from_json(raw('forms')))}\n\n{made_with('forms')}"
+
+
 def operations() -> str:
     """The short table of the README: what each operation does, beside the simplest thing that could be done."""
     facts, turns = (raw("update")["tables"][number]["rows"] for number in (0, 1))
@@ -313,6 +326,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "kv-made-with": lambda: made_with("kv"),
     "reuse": reuse,
     "reuse-made-with": lambda: made_with("reuse"),
+    "forms": lambda: in_forms("forms"),
+    "forms-pays": lambda: in_forms("pays"),
+    "forms-mixed": lambda: in_forms("workload", "mixed", "chosen"),
+    "forms-made-with": forms_made_with,
 }
 
 
@@ -359,6 +376,12 @@ def rendered() -> dict[Path, str]:
         reuse_report.times(timed, 1),
         title="Time to the first token, one thread",
         across="tokens before the question",
+        up="seconds",
+    )
+    found[ROOT / FORMS_PLOT] = log_plot(
+        forms_report.running(forms_report.from_json(raw("forms"))),
+        title="Seconds so far, making included",
+        across="sessions of ten questions",
         up="seconds",
     )
     return found

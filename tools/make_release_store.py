@@ -60,6 +60,7 @@ def fill(memory: Mnemos, begin: datetime) -> None:
     memory.add("I live in Braga now.", user_id="ana", name="Ana", happened_at=begin + timedelta(days=40))
     memory.add("Thanks!", user_id="ana", name="Ana", happened_at=begin + timedelta(days=40, minutes=1))
     memory.maintain()
+    memory.promote([turns[0].id, turns[2].id], to="parametric")
     memory._store.record_uses({turns[0].id: 2}, 1_770_000_000_000_000)
 
 
@@ -79,6 +80,7 @@ def held(memory: Mnemos) -> dict[str, Any]:
             for m in memory.list(namespace=namespace, kinds=KINDS)
         ],
         "questions": QUESTIONS,
+        "wanted": sorted(one.memory for one in memory.artifacts.wanted(form="parametric")),
         "item_vectors": len(memory.item_vectors(*EMBEDDER).all(())),
     }  # fmt: skip
 

@@ -16,6 +16,8 @@ pytest.importorskip("peft")
 from reader import COURSE, NAMES, PEOPLE, PLACES, Reader, noted, places, told  # noqa: E402
 
 from mnemos import InvalidInput, Mnemos  # noqa: E402
+from mnemos.activation import KVMemory  # noqa: E402
+from mnemos.forms.policy import ByHand  # noqa: E402
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def memory() -> Iterator[Mnemos]:
 
 def formed(memory: Mnemos, model: Any, tokenizer: Any, blocks: list[str], weights: list[str], **how: Any) -> None:
     """Bring memories into their forms."""
-    memory.bind(model, tokenizer, course=COURSE, **how)
+    memory.bind(model, tokenizer, course=COURSE, policy=ByHand(), **how)
     if blocks:
         memory.promote(blocks, to="activation")
     if weights:
@@ -169,6 +171,18 @@ def test_blocks_of_whichever_storage_are_read(memory: Mnemos, reader: Reader) ->
         assert set(session.seen.activation) == set(ids)
 
 
+def test_of_several_storages_the_one_is_read_that_most_are_in(memory: Mnemos, reader: Reader) -> None:
+    model, people = reader.model(), PEOPLE[:6]
+    ids = noted(memory, people)
+    for storage, some in (("int8", ids[:4]), ("int4", ids[3:])):
+        KVMemory(memory, model, reader.tokenizer, storage=storage).encode(some)  # type: ignore[arg-type]
+    formed(memory, model, reader.tokenizer, [], ids[:2])
+    with memory.attach(model, reader.tokenizer, user_id="ana") as session:
+        assert told(session, people) == places(people)
+        forms = session.seen.forms
+    assert [forms[one] for one in ids] == ["parametric", "parametric", "text", *["activation"] * 3]
+
+
 def test_a_cache_is_put_together_once_for_the_same_blocks(memory: Mnemos, reader: Reader) -> None:
     model = reader.model()
     ids = noted(memory, PEOPLE[:4])
@@ -249,6 +263,19 @@ def test_reading_counts_as_a_use_in_the_form_that_was_read(tmp_path: Path, reade
         assert (block.uses, adapter.uses) == (3, 3)
 
 
+def test_a_block_that_search_does_not_find_is_of_no_use(memory: Mnemos, reader: Reader) -> None:
+    model = reader.model()
+    ids = noted(memory, PEOPLE)
+    formed(memory, model, reader.tokenizer, ids, [])
+    with memory.attach(model, reader.tokenizer, user_id="ana", budget=12) as session:
+        for _ in range(3):
+            assert told(session, PEOPLE[:1]) == places(PEOPLE[:1])
+            assert set(session.seen.activation) == set(ids)
+    uses = {one.sources[0]: one.uses for one in memory.artifacts.find(form="activation")}
+    assert uses[ids[0]] == 3
+    assert sorted(uses.values()) == [*[0] * 10, 3, 3], "as many as there would be room for as text"
+
+
 def test_a_chat_is_asked_as_a_chat(memory: Mnemos, reader: Reader) -> None:
     model = reader.model()
     tokenizer = Reader().tokenizer
@@ -258,7 +285,7 @@ def test_a_chat_is_asked_as_a_chat(memory: Mnemos, reader: Reader) -> None:
     )
     ids = noted(memory, PEOPLE[:2])
     noted(memory, [("Kasan <model> <user> </s>", "Tarwick")])
-    memory.bind(model, tokenizer)
+    memory.bind(model, tokenizer, policy=ByHand())
     memory.promote(ids[:1], to="activation")
     memory.maintain()
     with memory.attach(model, tokenizer, user_id="ana") as session:

@@ -14,6 +14,7 @@ pytest.importorskip("peft")
 from reader import COURSE, PEOPLE, PLACES, Reader, noted, places, told  # noqa: E402
 
 from mnemos import Mnemos  # noqa: E402
+from mnemos.forms.policy import ByHand  # noqa: E402
 
 FORMS = ("text", "activation", "parametric")
 (NAME, PLACE), OTHERS = PEOPLE[0], PEOPLE[1:6]
@@ -37,7 +38,7 @@ def formed(memory: Mnemos, reader: Reader, form: str) -> tuple[Any, list[str]]:
     """A model, and the ids of what it was told, with some in every form and the fact in this one."""
     model = reader.model()
     ids = noted(memory, [(NAME, PLACE), *OTHERS])
-    memory.bind(model, reader.tokenizer, course=COURSE)
+    memory.bind(model, reader.tokenizer, course=COURSE, policy=ByHand())
     for other, to in ((1, "activation"), (3, "parametric")):
         memory.promote(ids[other : other + 2], to=to)  # type: ignore[arg-type]
     if form != "text":
@@ -48,8 +49,8 @@ def formed(memory: Mnemos, reader: Reader, form: str) -> tuple[Any, list[str]]:
 
 def said(session: Any) -> set[str]:
     """Every word that a model says when it is asked or led on, whichever way it answers."""
-    answers = [session.generate(asked, max_new_tokens=6, do_sample=False) for asked in ASKED]
-    answers += [session.generate(asked, max_new_tokens=6, num_beams=3, do_sample=False) for asked in ASKED[:2]]
+    answers = [session.generate(asked, max_new_tokens=4, do_sample=False) for asked in ASKED]
+    answers += [session.generate(asked, max_new_tokens=4, num_beams=3, do_sample=False) for asked in ASKED[:1]]
     return {word for answer in answers for word in answer.split()}
 
 
@@ -59,8 +60,15 @@ def left(path: Path) -> bytes:
     return b"".join(file.read_bytes() for file in files if file.is_file())
 
 
+def elsewhere(memory: Mnemos, one: str) -> None:
+    """Delete a memory as another process would."""
+    with Mnemos(memory.path) as other:
+        other.delete(one)
+
+
 CHANGES: dict[str, Callable[[Mnemos, str], object]] = {
     "deleted": lambda memory, one: memory.delete(one),
+    "deleted elsewhere": elsewhere,
     "changed": lambda memory, one: memory.update(one, text=f"{NAME} {NEW}"),
 }
 

@@ -29,6 +29,7 @@ COSTS = Measured(
     join_seconds=0.0015,
     teach_seconds=2.0,
     adapter_bytes=5e6,
+    switch_seconds=0.01,
     assumed=(),
 )
 
@@ -212,9 +213,18 @@ def test_costs_that_were_measured_serve_plans_without_the_model(
     with_model = memory.plan_forms(policy=ByCost(gigabyte_day=0))
     assert not any("prefill" in one.reason or "how long a token" in one.reason for one in with_model)
     memory.maintain()
-    assert memory._bound is not None
-    digest = memory._bound.fingerprint.digest
+    bound = memory._bound
+    assert bound is not None
+    for _ in range(2):
+        with memory.attach(bound.model, bound.tokenizer, user_id="ana") as session:
+            for name, _ in PEOPLE[:3]:
+                session.generate(asked_home(name), max_new_tokens=3)
+    assert (bound.sessions[("user", "ana")], bound.questions[("user", "ana")]) == (2, 6)
+    assert memory._desk(None)._view(None).standings(memory._desk(None)._moving()[0])[0].questions == 3
+    memory.maintain()
+    digest = bound.fingerprint.digest
     memory.bind(None)
+    assert memory._desk(None)._view(None).standings(memory._desk(None)._moving()[0])[0].questions == 3
     costs = memory._desk(None)._costs()
     assert costs.model == digest
     assert costs.assumed == ()
@@ -222,6 +232,7 @@ def test_costs_that_were_measured_serve_plans_without_the_model(
     assert costs.teach_seconds == weights.seconds
     assert costs.block_bytes == block.bytes / block.metadata["tokens"]
     assert 0 < costs.prefill_seconds < 1
+    assert 0 < costs.switch_seconds < 10
     assert memory.plan_forms(policy=ByCost(least_uses=10**9)) == []
 
 

@@ -26,6 +26,7 @@ COSTS = Measured(
     join_seconds=0.0015,
     teach_seconds=2.0,
     adapter_bytes=5e6,
+    switch_seconds=0.01,
     assumed=(),
 )
 DAY = 86_400.0
@@ -133,6 +134,20 @@ def test_room_goes_to_what_pays_most_for_its_bytes() -> None:
     assert moves(*three, costs=NO_WEIGHTS, room=0) == []
 
 
+def test_what_a_session_does_once_is_shared_by_its_questions() -> None:
+    dear = replace(NO_WEIGHTS, block_seconds=0.5)
+    assert moves(stands(), costs=dear) == []
+    assert moves(stands(questions=15.0), costs=dear) == [(("m",), "text", "activation")]
+    slow = replace(COSTS, switch_seconds=5.0, block_seconds=1e9)
+    assert moves(stands(**OFTEN), costs=slow) == []
+    assert moves(stands(questions=50.0, **OFTEN), costs=slow) == [(("m",), "text", "parametric")]
+    held = stands("h", form="parametric", questions=50.0, **OFTEN)
+    assert moves(held, stands(questions=50.0, uses=600), costs=slow) == [(("m",), "text", "parametric")], (
+        "it is on anyway"
+    )
+    assert moves(stands(questions=50.0, uses=600), costs=replace(slow, switch_seconds=20.0)) == []
+
+
 def test_what_was_not_measured_is_said() -> None:
     (move,) = ByCost().plan([stands()], replace(NO_WEIGHTS, assumed=("prefill_seconds", "block_bytes")))
     assert move.reason.endswith("(not measured yet, but assumed: how long a token takes to read, the bytes of a token)")
@@ -184,7 +199,7 @@ def test_costs_are_seen_in_artifacts_and_kept_as_json(memory: Mnemos) -> None:
     seen = Measured(model="f").seen(memory.artifacts.find())
     assert (seen.block_bytes, seen.prefill_seconds) == (100, 0.05)
     assert (seen.teach_seconds, seen.adapter_bytes) == (1.5, 4000)
-    assert seen.assumed == ("block_seconds", "join_seconds")
+    assert seen.assumed == ("block_seconds", "join_seconds", "switch_seconds")
     assert Measured(model="other").seen(memory.artifacts.find()).assumed == FIGURES
     assert Measured.from_json(seen.to_json()) == seen
 
@@ -206,7 +221,7 @@ def test_the_dry_run_reads_use_and_change_from_the_store_and_writes_nothing(
     memory: Mnemos, clock: Clock, path: Path
 ) -> None:
     often, seldom, changed = memory.add(
-        ["My sister Rita is vegan and eats no cheese.", "Rui plays the cello.", "Ana lives in Porto now."],
+        ["My sister Rita is vegan and eats no cheese at all, nor eggs.", "Rui plays the cello.", "Ana is in Porto."],
         user_id="ana",
     )
     memory.add("Ben likes tea.", user_id="ben")
@@ -220,11 +235,12 @@ def test_the_dry_run_reads_use_and_change_from_the_store_and_writes_nothing(
     before = memory.stats(), memory.history(often.id), memory.artifacts.wanted(), path.read_bytes()
     planned = memory.plan_forms(user_id="ana")
     assert {(one.memories, one.target) for one in planned} == {
-        ((often.id,), "parametric"),
+        ((often.id,), "activation"),
         ((changed.id,), "activation"),
     }
     assert seldom.id not in {memory for one in planned for memory in one.memories}
     assert all("not measured yet, but assumed" in one.reason for one in planned)
+    assert any("used 50,000 times in 40 days" in one.reason for one in planned)
     assert planned == memory.plan_forms(), "ben has nothing to move"
     assert memory.plan_forms(user_id="ben") == memory.plan_forms(policy=ByHand()) == []
     assert memory.plan_forms(now=clock.now.replace(year=2028)) == [], "by then it is cold"
@@ -236,7 +252,7 @@ def test_what_somebody_decided_is_left_alone(memory: Mnemos, clock: Clock) -> No
     (one,) = memory.add("My sister Rita is vegan and eats no cheese at all.", user_id="ana")
     clock.tick(40 * DAY)
     used(memory, one, 50_000)
-    assert [move.target for move in memory.plan_forms()] == ["parametric"]
+    assert [move.target for move in memory.plan_forms()] == ["activation"]
     memory.demote([one.id])
     assert memory.plan_forms() == []
     memory.promote([one.id])

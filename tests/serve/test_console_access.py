@@ -20,8 +20,8 @@ def closed(serving: Serving) -> Serving:
     """A server with keys, and with what Ana and Ben said to it."""
     with serving.server.tenants.use("acme") as memory:
         memory.add("My sister Rita is vegan.", user_id="ana")
-        memory.add("Ben's door code is in the blue book.", user_id="ben")
-        memory.pin(memory.list(user_id="ben")[0].id)
+        (said,) = memory.add("Ben's door code is in the blue book.", user_id="ben")
+        memory.pin(said.id)
     serving.key(scopes=("metrics",))
     return serving
 

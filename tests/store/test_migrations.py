@@ -55,6 +55,8 @@ def test_a_released_store_opens_and_answers(path: Path, release: Path) -> None:
             assert links == held["links"]
         if "item_vectors" in expected:
             assert len(memory.item_vectors("by-hand", 2).all(())) == expected["item_vectors"] > 0
+        wanted = sorted(one.memory for one in memory.artifacts.wanted(form="parametric"))
+        assert wanted == expected.get("wanted", [])
         for question, answer in expected["questions"].items():
             texts = [hit.memory.text for hit in memory.search(question, user_id="ana", kinds=["turn", "note"])]
             assert answer in texts[:2]

@@ -148,6 +148,7 @@ class KVMemory:
         order: Order = "reading",
         encode: bool = True,
         keep: bool = True,
+        count: bool = True,
     ) -> Assembled:
         """A cache that holds memories, each once, ready as `past_key_values`.
 
@@ -159,6 +160,7 @@ class KVMemory:
             following: tokens of the question; matters only where frequencies depend on the length of the whole.
             order: `reading`: in the order in which the memories came to be known; `given`: as given.
             encode: whether memories without a block are read on the way; else they are refused.
+            count: whether this is a use of every block in it; else whoever asks counts what was of use.
             keep: whether a whole that was repaired entirely is stored, so that it need not be again.
 
         Raises:
@@ -179,7 +181,8 @@ class KVMemory:
         if joined.whole is not None:
             whole = Block(ids, joined.whole, shelf.fingerprint, (), time.perf_counter() - begun)
             self._keep_whole(shelf, whole, [line.memory for line in lines])
-        shelf.used(gathered.used)
+        if count:
+            shelf.used(gathered.used)
         cache = Assembled(self._gatherer.decoder.config, joined.layers, ids, before=joined.before)
         cache.places = _places(lines, len(after))
         cache.cost, cache.exact, cache.encoded = joined.cost, joined.exact, tuple(gathered.encoded)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,8 +26,9 @@ from mnemos.forms.policy import ByCost, Policy
 from mnemos.forms.system import System
 from mnemos.parametric.adapter import AdapterMemory
 from mnemos.parametric.course import Course, Settings
-from mnemos.records import Memory
+from mnemos.records import Memory, Namespace
 from mnemos.rendering import render
+from mnemos.store.artifact_rows import Artifact
 from mnemos.store.artifacts import Artifacts
 
 
@@ -125,6 +129,12 @@ class Bound:
         self._given = costs
         self._measured: Measured | None = None
         self._counts: dict[int, int] = {}
+        self._on: set[str] = set()
+        self._switching: float | None = None
+        self.sessions: Counter[Namespace] = Counter()
+        """That began since they were last written down, by namespace."""
+        self.questions: Counter[Namespace] = Counter()
+        """That were asked in them."""
         self.model = model
         self.tokenizer = tokenizer
         self.storage = read_storage(storage)
@@ -165,7 +175,25 @@ class Bound:
         """Whether these are the model and the tokenizer that are bound."""
         return self.model is model and self.tokenizer is tokenizer
 
-    def costs(self, artifacts: Artifacts, own: str) -> Measured:
+    def put_on(self, adapter: Artifact) -> None:
+        """Put an adapter on, as `AdapterMemory.load` does, and note how long that takes where it is not on yet."""
+        is_on = adapter.id in self._on
+        begun = time.perf_counter()
+        self.weights.load(adapter)
+        if not is_on:
+            self._on.add(adapter.id)
+            self._switching = min(self._switching or math.inf, time.perf_counter() - begun)
+
+    def count_session(self, namespace: Namespace) -> None:
+        """Note that a session of a namespace has begun."""
+        self._on.clear()
+        self.sessions[namespace] += 1
+
+    def count_question(self, namespace: Namespace) -> None:
+        """Note that something was asked in it."""
+        self.questions[namespace] += 1
+
+    def costs(self, artifacts: Artifacts, own: str, known: Measured | None = None) -> Measured:
         """What the model takes: as it was given, or tried once for what the model is now, and seen in its artifacts.
 
         Where it is tried, the caller has the model alone, and nothing is on it.
@@ -173,12 +201,20 @@ class Bound:
         Args:
             artifacts: of the store.
             own: the digest of `fingerprint`.
+            known: what was known of this model before.
         """
         if self._given is not None:
             return replace(self._given, model=own)
         if self._measured is None or self._measured.model != own:
             self._measured = measure(self.model, self.fingerprint, self.storage)
-        return self._measured.seen(artifacts.find(fingerprint=own))
+        found = self._measured.seen(artifacts.find(fingerprint=own))
+        switching = self._switching
+        if switching is None and known is not None and "switch_seconds" not in known.assumed:
+            switching = known.switch_seconds
+        if switching is None:
+            return found
+        left = tuple(name for name in found.assumed if name != "switch_seconds")
+        return replace(found, switch_seconds=switching, assumed=left)
 
     def tokens(self, memory: Memory) -> int:
         """How many tokens the model reads of a memory; 0 where it says nothing."""

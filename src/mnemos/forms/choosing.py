@@ -65,6 +65,8 @@ class Chosen:
     """In reading order; of a long one, its best passage where the whole has no room."""
     lines: tuple[Sequence[int], ...] = ()
     """Their tokens."""
+    used: tuple[str, ...] = ()
+    """The artifacts of the blocks of which this is a use: those that search would have had read as text else."""
 
 
 @dataclass(slots=True)
@@ -105,13 +107,14 @@ class Chooser:
         found = self.memory.artifacts.find(
             form="activation", fingerprint=self.fingerprint, namespace=self.scope.namespace
         )
-        own = [one for one in found if one.metadata.get("opening") == self.opening and len(one.sources) == 1]
+        alone = [one for one in found if len(one.sources) == 1 and one.sources[0] not in without]
+        own = [one for one in alone if one.metadata.get("opening") == self.opening]
         recipes = Counter(one.recipe for one in own)
         recipe = max(recipes, key=lambda name: (recipes[name], name), default="")
         kept: dict[str, Kept] = {}
         for one in own:
             (source,) = one.sources
-            visible = self._visible(one, now) if one.recipe == recipe and source not in without else ()
+            visible = self._visible(one, now) if one.recipe == recipe else ()
             if visible and source not in kept:
                 kept[source] = Kept(one, visible[0])
         return list(kept.values())
@@ -129,13 +132,21 @@ class Chooser:
         left = room.budget if room.window is None else min(room.budget, room.window - spent)
         text = self._text(hits, seen, left - self.prompter.frame(after_blocks=bool(taken)))
         ordered = self.memory.artifacts.in_reading_order(list(text))
-        return Chosen(adapter, taken, tuple(text[one][0] for one in ordered), tuple(text[one][1] for one in ordered))
+        return Chosen(
+            adapter,
+            taken,
+            tuple(text[one][0] for one in ordered),
+            tuple(text[one][1] for one in ordered),
+            _used(hits, taken, room.budget),
+        )
 
     def is_still(self, chosen: Chosen) -> bool:
         """Whether all that was chosen is still there, and says what it said."""
-        if chosen.adapter is not None and self.memory.artifacts.get(chosen.adapter.id) is None:
+        adapter = self.adapter() if chosen.adapter is not None else None
+        if chosen.adapter is not None and (adapter is None or adapter.id != chosen.adapter.id):
             return False
-        there = {one.artifact.id for one in self.blocks()} if chosen.blocks else set()
+        held = frozenset(adapter.sources if adapter else ())
+        there = {one.artifact.id for one in self.blocks(held)} if chosen.blocks else set()
         if not there.issuperset(one.artifact.id for one in chosen.blocks):
             return False
         now = self.memory.artifacts.now()
@@ -206,6 +217,19 @@ def _pieces(hit: Hit) -> Iterator[Memory]:
     if hit.passage is not None:
         start, end = hit.passage
         yield replace(hit.memory, text=hit.memory.text[start:end])
+
+
+def _used(hits: Sequence[Hit], taken: Sequence[Kept], budget: int) -> tuple[str, ...]:
+    """The blocks of the first hits, as many as a budget of text would have room for; where there is none, all."""
+    known = {one.memory.id: one for one in taken}
+    budget = budget or sum(one.tokens for one in taken)
+    used = []
+    for hit in hits:
+        block = known.get(hit.memory.id)
+        if block is not None and block.tokens <= budget:
+            budget -= block.tokens
+            used.append(block.artifact.id)
+    return tuple(used)
 
 
 def _least(*bounds: int | None) -> int | None:

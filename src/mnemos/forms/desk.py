@@ -14,7 +14,7 @@ from mnemos.forms.planning import plan, room_left
 from mnemos.forms.policy import ByCost, Policy
 from mnemos.forms.standing import View
 from mnemos.maintenance import Maintained
-from mnemos.records import Memory, Move
+from mnemos.records import Memory, Move, Namespace
 from mnemos.rendering import render
 from mnemos.store import forming
 from mnemos.store.artifacts import Artifacts
@@ -67,10 +67,11 @@ class Desk:
             if not is_bare:
                 return replace(done, notes=(NOT_BARE,))
             own = fingerprint.digest
-            costs = bound.costs(self.artifacts, own)
+            costs = bound.costs(self.artifacts, own, self._known(own))
             scheduler = Scheduler(self._view(own), bound, costs, lambda: time.monotonic() >= end)
             carried = scheduler.run(self._moving())
-            self._keep(bound.costs(self.artifacts, own))
+            self._keep(bound.costs(self.artifacts, own, costs))
+            self._count(bound)
         return replace(
             done,
             promoted=carried.promoted,
@@ -102,21 +103,41 @@ class Desk:
             return counter(render(memory)) if bound is None else bound.tokens(memory)
 
         recipe = None if bound is None else f"kv-{bound.storage}"
-        return View(self.db, self.artifacts, self.now, count, model, recipe, self.pending)
+        return View(self.db, self.artifacts, self.now, count, model, recipe, self.pending, self._asked())
+
+    def _asked(self) -> dict[Namespace, tuple[int, int]]:
+        """Sessions and questions that are not written yet."""
+        if self.bound is None:
+            return {}
+        return {one: (count, self.bound.questions[one]) for one, count in self.bound.sessions.items()}
+
+    def _count(self, bound: Bound) -> None:
+        """Write them."""
+        if bound.sessions:
+            with self.db.write() as connection:
+                forming.count_asked(connection, self._asked())
+            bound.sessions.clear()
+            bound.questions.clear()
+
+    def _known(self, model: str) -> Measured | None:
+        """What is known of a model."""
+        with self.db.read() as connection:
+            told = forming.read_costs(connection).get(model)
+        return None if told is None else Measured.from_json(told)
 
     def _costs(self) -> Measured:
         """Of the model that is bound, tried where it is free; else what is known of it, or of the one bound last."""
-        with self.db.read() as connection:
-            known = forming.read_costs(connection)
         bound = self.bound
         if bound is None:
-            last = next(reversed(known.values()), None)
-            return Measured() if last is None else Measured.from_json(last)
+            with self.db.read() as connection:
+                last = next(reversed(forming.read_costs(connection)), None)
+            return Measured() if last is None else self._known(last) or Measured()
         with bound.lock.taken_if_free() as is_free:
             fingerprint, is_bare = bound.look()
+            known = self._known(fingerprint.digest)
             if is_free and is_bare:
-                return bound.costs(self.artifacts, fingerprint.digest)
-        return Measured.from_json({**known.get(fingerprint.digest, {}), "model": fingerprint.digest})
+                return bound.costs(self.artifacts, fingerprint.digest, known)
+        return known or Measured(model=fingerprint.digest)
 
     def _keep(self, costs: Measured) -> None:
         """Remember what the model takes, for plans that are made without it."""

@@ -26,17 +26,20 @@ class Measured:
     block_bytes: float = 131_072.0
     """That one token's keys and values take on disk."""
     block_seconds: float = 2e-3
-    """To fetch one block and put it in its place."""
+    """To fetch one block and put it in its place, once a session."""
     join_seconds: float = 3e-5
-    """To repair one token of a block among others: the share of a reading that `attach` repairs by default."""
+    """To repair one token of a block among others, by the share that `attach` repairs by default; once a session."""
     teach_seconds: float = 1.0
     """To teach one memory to an adapter."""
     adapter_bytes: float = 40e6
     """That one adapter takes."""
+    switch_seconds: float = 0.1
+    """To put an adapter on, once a session."""
     blocks: bool = True
     """Whether its keys can be moved; where they cannot, there are no blocks."""
     assumed: tuple[str, ...] = (
         "prefill_seconds", "block_bytes", "block_seconds", "join_seconds", "teach_seconds", "adapter_bytes",
+        "switch_seconds",
     )  # fmt: skip
     """The figures that were not measured."""
 
@@ -83,4 +86,7 @@ class Measured:
         return replace(self, **found, assumed=left)  # type: ignore[arg-type]  # all of them are figures
 
 
-FIGURES = ("prefill_seconds", "block_bytes", "block_seconds", "join_seconds", "teach_seconds", "adapter_bytes")
+FIGURES = (
+    "prefill_seconds", "block_bytes", "block_seconds", "join_seconds", "teach_seconds", "adapter_bytes",
+    "switch_seconds",
+)  # fmt: skip

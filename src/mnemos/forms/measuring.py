@@ -87,7 +87,7 @@ def _with_weights(model: PreTrainedModel, fingerprint: Fingerprint, prefill: flo
         prefill_seconds=prefill,
         teach_seconds=prefill * TEACHING,
         adapter_bytes=float(sum(one.in_features + one.out_features for one in taught) * RANK * BYTES),
-        assumed=("teach_seconds", "adapter_bytes"),
+        assumed=("teach_seconds", "adapter_bytes", "switch_seconds"),
         **found,
     )
 

@@ -23,6 +23,8 @@ from mnemos.records import FormName, Move
 GIGABYTE = 1e9
 BELOW: tuple[FormName, ...] = ("text", "activation")
 """What is read where there are no weights."""
+ADAPTER = ("adapter_bytes", "switch_seconds", "prefill_seconds")
+"""What weighs for and against an adapter."""
 
 
 @runtime_checkable
@@ -100,11 +102,16 @@ class ByCost:
         return one.uses_per_day * self.days
 
     def _saving(self, one: Standing, costs: Measured) -> float:
-        """That one use saves where keys and values are read in place of text."""
-        return one.tokens * (costs.prefill_seconds - costs.join_seconds) - costs.block_seconds
+        """That one use saves where keys and values are read in place of text; a session fetches and joins them once."""
+        joining = costs.block_seconds + one.tokens * costs.join_seconds
+        return one.tokens * costs.prefill_seconds - joining / one.questions
 
     def _storing(self, size: float) -> float:
         return size / GIGABYTE * self.gigabyte_day * self.days
+
+    def _switching(self, group: Sequence[Standing], costs: Measured) -> float:
+        """Putting an adapter on in each session that comes."""
+        return max(self._uses(one) / one.questions for one in group) * costs.switch_seconds
 
     def _building(self, one: Standing, costs: Measured) -> float:
         """Reading it now, and again whenever it has changed."""
@@ -142,14 +149,14 @@ class ByCost:
         steady = [one for one in held if self._is_steady(one)]
         others = any(one.form == "parametric" and one.asked for one in all_)
         worth = sum(self._cost_untaught(one, costs) for one in steady)
-        price = self._storing(costs.adapter_bytes)
+        price = self._storing(costs.adapter_bytes) + (self._switching(steady, costs) if steady else 0.0)
         if steady and not others and worth < price:
             reason = (
                 f"{words.used_together(steady)}: without it, reading them takes {words.seconds(worth)} in "
-                f"{self.days:g} days, less than the adapter's {words.size(costs.adapter_bytes)} are worth "
-                f"({words.seconds(price)}){words.assumed(costs, 'adapter_bytes', 'prefill_seconds')}"
+                f"{self.days:g} days, less than keeping the adapter's {words.size(costs.adapter_bytes)} and putting it "
+                f"on is worth ({words.seconds(price)}){words.assumed(costs, *ADAPTER)}"
             )
-            figures = {"reading_seconds": worth, "storing_seconds": price, "bytes": costs.adapter_bytes}
+            figures = {"reading_seconds": worth, "keeping_seconds": price, "bytes": costs.adapter_bytes}
             for to in BELOW:
                 if part := tuple(one.memory.id for one in steady if self._best_below(one, costs) == to):
                     yield Move(part, "parametric", to, reason, figures)
@@ -163,7 +170,6 @@ class ByCost:
         group = [
             one for one in free if one.form != "parametric" and one.uses >= self.least_uses and self._is_steady(one)
         ]
-        price = 0.0 if held else self._storing(costs.adapter_bytes)
         while group:
             size = len(group) + len(held)
             gains = {one.memory.id: self._gain_in_weights(one, size, costs) for one in group}
@@ -171,6 +177,7 @@ class ByCost:
             if len(kept) == len(group):
                 break
             group = kept
+        price = self._keeping(group, held, costs)
         if not group or sum(gains.values()) <= price:
             return []
         return [
@@ -178,6 +185,14 @@ class ByCost:
             for form in BELOW
             if (part := [one for one in group if one.form == form])
         ]
+
+    def _keeping(self, group: Sequence[Standing], held: Sequence[Standing], costs: Measured) -> float:
+        """What a group's coming costs beside teaching it: all of it for the first, for others more sessions."""
+        if not group:
+            return 0.0
+        if not held:
+            return self._storing(costs.adapter_bytes) + self._switching(group, costs)
+        return max(0.0, self._switching(group, costs) - self._switching(held, costs))
 
     def _gain_in_weights(self, one: Standing, size: int, costs: Measured) -> float:
         again = one.changes_per_day * self.days * size
@@ -192,7 +207,7 @@ class ByCost:
         reason = (
             f"{words.used_together(group)}, {words.changed(steadiest)} or longer, {tokens:,} tokens: reading takes "
             f"{words.seconds(daily)} a day; teaching takes {words.seconds(teaching)} once; pays after "
-            f"{words.seconds(days * 86_400)}{words.assumed(costs, 'teach_seconds', 'prefill_seconds')}"
+            f"{words.seconds(days * 86_400)}{words.assumed(costs, 'teach_seconds', *ADAPTER)}"
         )
         figures = {
             "tokens": float(tokens),

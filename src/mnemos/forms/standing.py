@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mnemos.forms.listing import state_of
-from mnemos.records import FormName, Memory
+from mnemos.records import FormName, Memory, Namespace
 from mnemos.store import forming
 from mnemos.store.artifact_rows import Artifact, Wanted
 from mnemos.store.artifacts import Artifacts
@@ -39,6 +39,8 @@ class Standing:
     """Since the store began to hold it, at least 1."""
     idle_days: float = 0.0
     """Since its last use."""
+    questions: float = 1.0
+    """That one session of its namespace asks, on average, at least 1: what stays on the model serves all of them."""
     changes: int = 0
     """How often its words, or what is true of its matter, have changed."""
     known_days: float = 1.0
@@ -79,6 +81,8 @@ class View:
     """What makes its blocks; None: whatever made them."""
     pending: Mapping[str, int] | None = None
     """Uses that are not written yet, by memory."""
+    asked: Mapping[Namespace, tuple[int, int]] | None = None
+    """Sessions and questions that are not written yet, by namespace."""
 
     def usable(self, artifact: Artifact) -> bool:
         """Whether an artifact serves this model as it is: a block of one memory, or an adapter; no whole context."""
@@ -97,7 +101,11 @@ class View:
             memories = fetch(connection, [one.num for one in found])
             if not memories:
                 return []
-            made = self.artifacts.find(namespace=next(iter(memories.values())).namespace)
+            path = next(iter(memories.values())).namespace
+            counts = forming.read_asked(connection, namespace), (self.asked or {}).get(path, (0, 0))
+        sessions, asked = (sum(pair) for pair in zip(*counts, strict=True))
+        questions = max(1.0, asked / sessions) if sessions else 1.0
+        made = self.artifacts.find(namespace=path)
         adapter = self.adapter(made)
         holding: dict[str, list[Artifact]] = {one.id: [] for one in memories.values()}
         for artifact in made:
@@ -108,7 +116,8 @@ class View:
         for wish in self.artifacts.wanted(ids=list(holding)):
             wishes[wish.memory].append(wish)
         movers = [(memories[one.num], one) for one in found if one.num in memories]
-        return [self._standing(one, mover, holding[one.id], wishes[one.id], adapter) for one, mover in movers]
+        found_of = [self._standing(one, mover, holding[one.id], wishes[one.id], adapter) for one, mover in movers]
+        return [replace(one, questions=questions) for one in found_of]
 
     def adapter(self, made: Iterable[Artifact]) -> Artifact | None:
         """The adapter that serves this model, of the artifacts of one namespace, the latest first."""

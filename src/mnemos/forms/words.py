@@ -14,6 +14,7 @@ _NAMES = {
     "join_seconds": "how long a token takes to join",
     "teach_seconds": "how long a memory takes to teach",
     "adapter_bytes": "the bytes of an adapter",
+    "switch_seconds": "how long an adapter takes to put on",
 }
 
 

@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from mnemos.records import LEVELS
+from mnemos.records import LEVELS, Namespace
 from mnemos.store import artifact_rows as rows
 from mnemos.store import decisions
 from mnemos.store.artifact_rows import FORMS, ArtifactForm
 from mnemos.store.decisions import USER, Decision
+from mnemos.store.log import namespace_num
 from mnemos.store.meta import read_meta, write_meta
 
 PROMOTE, DEMOTE = "promote", "demote"
@@ -21,7 +22,7 @@ LOWER: tuple[Lower, ...] = ("text", "activation")
 """Forms to which memories are demoted."""
 MOST = 20_000
 """Memories of a namespace that are looked at: those that are wanted in another form, then those used most."""
-_COSTS = "form costs"
+_COSTS, _ASKED = "form costs", "form sessions"
 
 
 class Mover(NamedTuple):
@@ -218,3 +219,20 @@ def write_costs(connection: sqlite3.Connection, fingerprint: str, costs: Mapping
     found = {name: told for name, told in read_costs(connection).items() if name != fingerprint}
     found[fingerprint] = dict(costs)
     write_meta(connection, _COSTS, json.dumps(dict(list(found.items())[-most:])))
+
+
+def read_asked(connection: sqlite3.Connection, namespace: int) -> tuple[int, int]:
+    """How many sessions a namespace has had, and how many questions were asked in them."""
+    sessions, questions = json.loads(read_meta(connection, _ASKED, "{}")).get(str(namespace), (0, 0))
+    return sessions, questions
+
+
+def count_asked(connection: sqlite3.Connection, counts: Mapping[Namespace, tuple[int, int]]) -> None:
+    """Add to these: by namespace, sessions and questions."""
+    held: dict[str, list[int]] = json.loads(read_meta(connection, _ASKED, "{}"))
+    for namespace, (sessions, questions) in counts.items():
+        num = namespace_num(connection, namespace)
+        if num is not None:
+            before = held.get(str(num), [0, 0])
+            held[str(num)] = [before[0] + sessions, before[1] + questions]
+    write_meta(connection, _ASKED, json.dumps(held))

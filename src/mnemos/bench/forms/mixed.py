@@ -11,6 +11,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -100,43 +101,60 @@ class _Lived:
 def compare(
     folder: Path, model: LlamaForCausalLM, workload: Workload, seed: int, tell: Callable[[str, int, int], None]
 ) -> list[report.Mixed]:
-    """The month in each fixed form, and as the scheduler chooses."""
-    found = []
-    for name in (*report.FIXED, report.SCHEDULER):
-        own = folder / name.replace(" ", "-")
-        own.mkdir()
-        fixed = name in HELD
-        with opened(own, model, policy=None if fixed else ByCost(), costs=Measured() if fixed else None) as house:
-            found.append(_lived(house, name, workload, seed, tell))
-    return found
+    """The month in each fixed form, and as the scheduler chooses; all go through each day before the next begins.
+
+    So whatever slows the machine down for a while slows all of them. Who is first changes from day to day.
+    """
+    names = (*report.FIXED, report.SCHEDULER)
+    with ExitStack() as stack:
+        months = []
+        for name in names:
+            own = folder / name.replace(" ", "-")
+            own.mkdir()
+            fixed = name in HELD
+            house = opened(own, model, policy=None if fixed else ByCost(), costs=Measured() if fixed else None)
+            months.append(_Month(stack.enter_context(house), name, workload, seed))
+        for number in range(workload.days):
+            tell("a mixed month", number + 1, workload.days)
+            for place in range(len(months)):
+                months[(number + place) % len(months)].live(number)
+        return [month.told() for month in months]
 
 
-def _lived(
-    house: House, name: str, workload: Workload, seed: int, tell: Callable[[str, int, int], None]
-) -> report.Mixed:
-    drawn, lived = random.Random(f"month {seed}"), _Lived()
-    kinds = _moved_in(house, workload, drawn)
-    form = HELD.get(name)
-    if form is not None:
-        house.memory.promote(list(house.ids.values()), to=form)
-    gone: list[Fact] = []
-    for number in range(workload.days):
+class _Month:
+    """One way of choosing forms, and what it is asked and has cost."""
+
+    def __init__(self, house: House, name: str, workload: Workload, seed: int) -> None:
+        self._house, self._name, self._workload = house, name, workload
+        self._drawn, self._lived, self._gone = random.Random(f"month {seed}"), _Lived(), list[Fact]()
+        self._kinds = _moved_in(house, workload, self._drawn)
+        form = HELD.get(name)
+        if form is not None:
+            house.memory.promote(list(house.ids.values()), to=form)
+
+    def live(self, number: int) -> None:
+        """Go through a day."""
+        house, kinds = self._house, self._kinds
         house.clock.now = day(PRESENT + number)
-        for who, kind in workload.kinds:
-            _changed(house, kinds[who], kind, number, drawn, gone)
+        for who, kind in self._workload.kinds:
+            _changed(house, kinds[who], kind, number, self._drawn, self._gone)
         house.maintain()
-        for who, kind in workload.kinds:
+        for who, kind in self._workload.kinds:
             if number % kind.every == 0:
-                _asked(house, who, drawn.choices(kinds[who], k=kind.asks), gone if kind.goes else [], lived)
-        tell(name, number + 1, workload.days)
-    return report.Mixed(
-        name,
-        round(lived.asking, 3),
-        round(house.seconds, 3),
-        round(lived.right / lived.asked, 4),
-        round(lived.told / lived.gone, 4) if lived.gone else 0.0,
-        {who: dict(_forms(house, kinds[who])) for who, _ in workload.kinds},
-    )
+                asked = self._drawn.choices(kinds[who], k=kind.asks)
+                _asked(house, who, asked, self._gone if kind.goes else [], self._lived)
+
+    def told(self) -> report.Mixed:
+        """What it came to."""
+        lived = self._lived
+        return report.Mixed(
+            self._name,
+            round(lived.asking, 3),
+            round(self._house.seconds, 3),
+            round(lived.right / lived.asked, 4),
+            round(lived.told / lived.gone, 4) if lived.gone else 0.0,
+            {who: dict(_forms(self._house, self._kinds[who])) for who, _ in self._workload.kinds},
+        )
 
 
 def _moved_in(house: House, workload: Workload, drawn: random.Random) -> dict[str, list[Fact]]:
