@@ -60,3 +60,16 @@ def memory(serving: Serving, kind: Any) -> Iterator[Any]:
     """A client of the open server."""
     with closing(kind(serving.url)) as client:
         yield client
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the clients pause; they do not really."""
+    waited: list[float] = []
+
+    async def later(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr("mnemos.client.drivers.time.sleep", waited.append)
+    monkeypatch.setattr("mnemos.client.drivers.asyncio.sleep", later)
+    return waited

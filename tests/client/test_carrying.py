@@ -198,19 +198,6 @@ def failing(away: int, *, breaks: bool = True) -> Iterator[Any]:
         server.server_close()
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the clients pause; they do not really."""
-    waited: list[float] = []
-
-    async def later(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr("mnemos.client.drivers.time.sleep", waited.append)
-    monkeypatch.setattr("mnemos.client.drivers.asyncio.sleep", later)
-    return waited
-
-
 def test_a_server_that_starts_anew_during_a_job_is_waited_for(kind: Any, pauses: list[float]) -> None:
     with failing(away=30) as server, closing(kind(f"http://127.0.0.1:{server.server_port}", retries=1)) as memory:
         assert memory.maintain() == Maintained(1, 0, 0, 0, "done", 1)

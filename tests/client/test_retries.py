@@ -62,20 +62,7 @@ def server() -> Iterator[Noting]:
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the clients pause; they do not really."""
-    waited: list[float] = []
-
-    async def later(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr("mnemos.client.drivers.time.sleep", waited.append)
-    monkeypatch.setattr("mnemos.client.drivers.asyncio.sleep", later)
-    return waited
-
-
-@pytest.fixture
-def memory(server: Noting, kind: Any, waits: list[float]) -> Iterator[Any]:
+def memory(server: Noting, kind: Any, pauses: list[float]) -> Iterator[Any]:
     with closing(kind(server.url.removesuffix("/v1"), KEY, timeout=5)) as client:
         yield client
 
@@ -84,15 +71,15 @@ def memory(server: Noting, kind: Any, waits: list[float]) -> Iterator[Any]:
     "failing", [noted(hang_up), noted(cut), problem(503, "too-busy"), noted(status(502, b"<html>"))]
 )
 def test_reads_and_writes_are_made_again_and_done_once(
-    memory: Any, server: Noting, waits: list[float], failing: Answer
+    memory: Any, server: Noting, pauses: list[float], failing: Answer
 ) -> None:
     server.script = [failing, failing]
     assert memory.add("x") == []
     assert len(server.once) == 3
     assert len(set(server.once)) == 1
     assert server.once[0]
-    assert len(waits) == 2
-    assert waits[0] < waits[1] < 1
+    assert len(pauses) == 2
+    assert pauses[0] < pauses[1] < 1
     server.script = [failing]
     assert memory.search("x") == []
     assert server.once[3:] == [None, None]
@@ -101,15 +88,15 @@ def test_reads_and_writes_are_made_again_and_done_once(
     assert set(server.keys) == {f"Bearer {KEY}"}
 
 
-def test_the_server_says_how_long_to_wait(memory: Any, server: Noting, waits: list[float]) -> None:
+def test_the_server_says_how_long_to_wait(memory: Any, server: Noting, pauses: list[float]) -> None:
     server.script = [problem(429, "too-many", Retry_After="7"), problem(503, "store-busy", Retry_After="0")]
     memory.search("x")
-    assert waits == [7, 0]
+    assert pauses == [7, 0]
     server.script = [problem(429, "too-many", Retry_After="3600")]
     with pytest.raises(RateLimited, match="not now") as refused:
         memory.search("x")
     assert refused.value.wait == 3600
-    assert waits == [7, 0]
+    assert pauses == [7, 0]
 
 
 def test_dates_too() -> None:
@@ -118,12 +105,12 @@ def test_dates_too() -> None:
     assert wait_of({"retry-after": "soon"}) is None
 
 
-def test_it_gives_up_in_the_end(memory: Any, server: Noting, waits: list[float]) -> None:
+def test_it_gives_up_in_the_end(memory: Any, server: Noting, pauses: list[float]) -> None:
     server.script = [problem(503, "store-busy", Retry_After="1")] * 9
     with pytest.raises(StoreBusy, match="not now"):
         memory.add("x")
     assert len(server.once) == 4
-    assert waits == [1, 1, 1]
+    assert pauses == [1, 1, 1]
     server.script = [hang_up] * 9
     with pytest.raises(Unreachable, match="no answer"):
         memory.search("x")
@@ -145,13 +132,13 @@ def test_it_gives_up_in_the_end(memory: Any, server: Noting, waits: list[float])
     ],
 )
 def test_what_will_not_pass_is_told_at_once(
-    memory: Any, server: Noting, waits: list[float], answer: Answer, kind_of_error: type[MnemosError], words: str
+    memory: Any, server: Noting, pauses: list[float], answer: Answer, kind_of_error: type[MnemosError], words: str
 ) -> None:
     server.script = [answer] * 3
     with pytest.raises(kind_of_error, match=words) as failed:
         memory.search("x")
     assert len(server.once) == 1
-    assert waits == []
+    assert pauses == []
     assert KEY not in str(failed.value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +14,7 @@ pytest.importorskip("peft")
 from clock import Clock  # noqa: E402
 from models_built import REFUSED, build  # noqa: E402
 from stores_built import tokenizer_of  # noqa: E402
-from town import Town, asked_home, home, homes  # noqa: E402
+from town import Town, asked_home, bits, home, homes, told  # noqa: E402
 
 from mnemos import InvalidInput, Mnemos  # noqa: E402
 from mnemos.forms.measured import Measured  # noqa: E402
@@ -30,14 +29,7 @@ COSTS = Measured(assumed=())
 
 def tell(memory: Mnemos, people: list[tuple[str, str]] = PEOPLE, user: str = "ana") -> list[str]:
     """The ids of facts that say where people live."""
-    return [memory.add(home(*one), kind="fact", user_id=user)[0].id for one in people]
-
-
-def bits(model: Any) -> str:
-    digest = hashlib.sha256()
-    for name, weight in model.state_dict().items():
-        digest.update(name.encode() + weight.contiguous().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    return told(memory, people, user)
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 
 from clock import Clock  # noqa: E402
-from test_scheduler import COURSE, PEOPLE, adapter, bits, states, tell  # noqa: E402
-from town import Town, asked_home, home  # noqa: E402
+from some_costs import COSTS  # noqa: E402
+from test_scheduler import COURSE, PEOPLE, adapter, states, tell  # noqa: E402
+from town import Town, asked_home, bits, home  # noqa: E402
 
 from mnemos import Mnemos, Move  # noqa: E402
 from mnemos.forms.measured import Measured  # noqa: E402
@@ -22,16 +23,6 @@ from mnemos.forms.standing import Standing  # noqa: E402
 from mnemos.parametric.course import Report  # noqa: E402
 
 DAY = 86_400.0
-COSTS = Measured(
-    prefill_seconds=0.01,
-    block_bytes=25_000,
-    block_seconds=0.005,
-    join_seconds=0.0015,
-    teach_seconds=2.0,
-    adapter_bytes=5e6,
-    switch_seconds=0.01,
-    assumed=(),
-)
 
 
 def used(memory: Mnemos, ids: Sequence[str], count: int) -> None:

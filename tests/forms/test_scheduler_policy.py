@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from clock import Clock
+from some_costs import COSTS
 
 from mnemos import InvalidInput, Memory, Mnemos, Move, NotFound
 from mnemos.forms import words
@@ -19,16 +20,6 @@ from mnemos.forms.measured import FIGURES, Measured
 from mnemos.forms.policy import ByCost, ByHand, Policy
 from mnemos.forms.standing import Standing
 
-COSTS = Measured(
-    prefill_seconds=0.01,
-    block_bytes=25_000,
-    block_seconds=0.005,
-    join_seconds=0.0015,
-    teach_seconds=2.0,
-    adapter_bytes=5e6,
-    switch_seconds=0.01,
-    assumed=(),
-)
 DAY = 86_400.0
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from peft import PeftModel
-from town import Town, asked_home, home, homes
+from town import Town, asked_home, bits, homes, told
 
 from mnemos import InvalidInput, Mnemos, NotFound
 from mnemos.activation.fingerprint import fingerprint_of
@@ -22,19 +21,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:Futu
 PEOPLE = homes(12)
 ASKED = [(asked_home(name), place) for name, place in PEOPLE]
 QUICK = {"lr": 5e-3, "rank": 8, "progress": False}
-
-
-def told(memory: Mnemos, people: list[tuple[str, str]], user: str = "ana") -> list[str]:
-    """The ids of facts that say where people live."""
-    return [memory.add(home(*one), kind="fact", user_id=user)[0].id for one in people]
-
-
-def bits(model: Any) -> str:
-    """A hash of every weight's name and bytes."""
-    digest = hashlib.sha256()
-    for name, weight in model.state_dict().items():
-        digest.update(name.encode() + weight.contiguous().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 @pytest.fixture(scope="module")

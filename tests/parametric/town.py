@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from tokenizers.models import WordLevel
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from mnemos import Mnemos
 from mnemos.parametric.examples import IGNORED, batch, examples
 from mnemos.parametric.paraphrase import by_rules
 from mnemos.records import Memory
@@ -113,3 +115,16 @@ def homes(count: int, start: int = 0, seed: int = 1) -> list[tuple[str, str]]:
     """People and where they live: so many names from a place in the list on, each with a place by chance."""
     drawn = random.Random(seed)
     return [(name, drawn.choice(PLACES)) for name in NAMES[start : start + count]]
+
+
+def told(memory: Mnemos, people: list[tuple[str, str]], user: str = "ana") -> list[str]:
+    """The ids of facts that say where people live."""
+    return [memory.add(home(*one), kind="fact", user_id=user)[0].id for one in people]
+
+
+def bits(model: Any) -> str:
+    """A hash of every weight's name and bytes."""
+    digest = hashlib.sha256()
+    for name, weight in model.state_dict().items():
+        digest.update(name.encode() + weight.contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from console_pages import Browser, browsing
 from live_server import Serving, serve
@@ -27,3 +28,24 @@ def page(serving: Serving) -> Iterator[Browser]:
         memory.maintain()
     with browsing(serving) as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """One server with keys; each test has a tenant of its own."""
+    with serve(tmp_path_factory.mktemp("many") / "data", rate=100_000) as serving:
+        serving.key("nobody")
+        yield serving
+
+
+@pytest.fixture
+def tenant(request: pytest.FixtureRequest) -> str:
+    """The tenant of a test on the server that many share."""
+    return f"t{abs(hash(request.node.nodeid)):x}"[:20]
+
+
+@pytest.fixture
+def client(running: Serving, tenant: str) -> Iterator[httpx2.Client]:
+    """Its client, with a key."""
+    with running.client(running.key(tenant)) as client:
+        yield client

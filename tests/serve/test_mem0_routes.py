@@ -20,25 +20,6 @@ UNKNOWN = "01890000-0000-7000-8000-000000000000"
 PIZZA = {"role": "user", "content": "I love fresh vegetable pizza."}
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """One server with keys; each test has a tenant of its own."""
-    with serve(tmp_path_factory.mktemp("mem0") / "data", rate=100_000) as serving:
-        serving.key("nobody")
-        yield serving
-
-
-@pytest.fixture
-def tenant(request: pytest.FixtureRequest) -> str:
-    return f"t{abs(hash(request.node.nodeid)):x}"[:20]
-
-
-@pytest.fixture
-def client(running: Serving, tenant: str) -> Iterator[httpx2.Client]:
-    with running.client(running.key(tenant)) as client:
-        yield client
-
-
 def add(client: httpx2.Client, *contents: str, **ids: Any) -> list[str]:
     body = {"messages": [{"role": "user", "content": content} for content in contents], **ids}
     reply = client.post("/memories", json=body)

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
-from live_server import Serving, serve
+from live_server import Serving
 
 from mnemos import Mnemos
 
 RITA = {"role": "user", "name": "Ana", "content": "My sister Rita is vegan.", "happened_at": "2026-03-02T18:40:00Z"}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """One server with keys; each test has a tenant of its own."""
-    with serve(tmp_path_factory.mktemp("rest") / "data", rate=100_000) as serving:
-        serving.key("nobody")
-        yield serving
-
-
-@pytest.fixture
-def tenant(request: pytest.FixtureRequest) -> str:
-    return f"t{abs(hash(request.node.nodeid)):x}"[:20]
-
-
-@pytest.fixture
-def client(running: Serving, tenant: str) -> Iterator[httpx2.Client]:
-    with running.client(running.key(tenant)) as client:
-        yield client
 
 
 def add(client: httpx2.Client, *messages: Any, **told: Any) -> list[dict[str, Any]]:

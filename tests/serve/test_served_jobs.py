@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +18,6 @@ from mnemos.serve.jobs.uploads import safe_name
 
 FILES = Path(__file__).parent.parent / "io" / "files"
 MANY = 200
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """One server with keys; each test has a tenant of its own."""
-    with serve(tmp_path_factory.mktemp("jobs") / "data", rate=100_000) as serving:
-        serving.key("nobody")
-        yield serving
-
-
-@pytest.fixture
-def tenant(request: pytest.FixtureRequest) -> str:
-    return f"t{abs(hash(request.node.nodeid)):x}"[:20]
-
-
-@pytest.fixture
-def client(running: Serving, tenant: str) -> Iterator[httpx2.Client]:
-    with running.client(running.key(tenant)) as client:
-        yield client
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ import warnings
 from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from clock import Clock
@@ -308,6 +310,21 @@ def test_async_twins(path: Path) -> None:
             await memory.aadd("late")
 
     asyncio.run(work())
+
+
+def test_a_store_that_somebody_makes_just_now_is_not_anothers(path: Path) -> None:
+    class Overtaken:
+        def __init__(self) -> None:
+            self.connection = sqlite3.connect(path)
+
+        def execute(self, statement: str) -> Any:
+            found = self.connection.execute(statement).fetchall()
+            Mnemos(path).close()
+            return SimpleNamespace(fetchone=lambda: found[0])
+
+    overtaken: Any = Overtaken()
+    with closing(overtaken.connection):
+        database._refuse_foreign(overtaken, path)
 
 
 def test_every_verb_has_an_async_twin() -> None:

@@ -17,10 +17,10 @@ from mnemos.activation.quantising import STORAGES, Storage
 from mnemos.arguments import Where
 from mnemos.errors import InvalidInput, NotFound, StoreError
 from mnemos.records import Memory, Page
-from mnemos.store.artifact_rows import Artifact
+from mnemos.store.artifact_rows import Artifact, block_recipe, bytes_of, is_block
 from mnemos.store.artifacts import Artifacts
 
-CONTEXT = "kv-context"
+CONTEXT = block_recipe("context")
 """The recipe of a whole context that was read exactly."""
 
 
@@ -66,7 +66,7 @@ class Shelf:
     @property
     def recipe(self) -> str:
         """What makes a block here."""
-        return f"kv-{self.storage}"
+        return block_recipe(self.storage)
 
     def blocks(self, ids: Sequence[str], after: tuple[int, ...]) -> dict[str, Artifact]:
         """The block of each memory that has one for this model and this opening."""
@@ -161,8 +161,8 @@ class Shelf:
     def _make_room(self, size: int) -> None:
         if self.quota is None:
             return
-        blocks = [one for one in self.artifacts.find(form="activation") if one.recipe.startswith("kv-")]
-        over = sum({one.hash: one.bytes for one in blocks}.values()) + size - self.quota
+        blocks = [one for one in self.artifacts.find(form="activation") if is_block(one)]
+        over = bytes_of(blocks) + size - self.quota
         if over <= 0:
             return
         going = least_valuable(blocks, over, self.held) if size <= self.quota else None

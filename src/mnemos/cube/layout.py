@@ -18,13 +18,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from mnemos.records import Namespace
+from mnemos.store.artifact_files import NAME
 
 VERSION = 1
 """Of the layout; a cube of a later one is refused."""
 MARK = "mnemos_cube"
 MANIFEST, MEMORIES, ARTIFACTS = "manifest.json", "memories.jsonl", "artifacts.jsonl"
 _ARTIFACT = re.compile(r"artifacts/([0-9a-f]{64})\.safetensors")
-_HASH = re.compile(r"[0-9a-f]{64}")
 MAX_FILES = 200_000
 """Files in a cube."""
 MAX_MANIFEST = 1 << 27
@@ -141,7 +141,7 @@ def _count(value: Any) -> int:
 
 
 def _hash(value: Any) -> str:
-    if not isinstance(value, str) or not _HASH.fullmatch(value):
+    if not isinstance(value, str) or not NAME.fullmatch(value):
         raise TypeError("not a hash")
     return value
 

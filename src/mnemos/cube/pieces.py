@@ -12,6 +12,7 @@ from mnemos.errors import InvalidInput
 from mnemos.ids import read_id
 from mnemos.namespaces import read_label, read_namespace
 from mnemos.store.artifact_arguments import read_duration, read_form, read_state
+from mnemos.store.artifact_files import NAME
 from mnemos.store.artifact_rows import Artifact
 from mnemos.store.exported import MEND, check_types, check_writable
 from mnemos.times import from_micros, to_micros
@@ -25,7 +26,6 @@ _FIELDS: Mapping[str, tuple[type, ...]] = {
     "namespace": (list,),
     "sources": (list,),
 }
-_HASH = re.compile(r"[0-9a-f]{64}")
 _NO_WORDS = re.compile(r"[\w.:+/-]{0,100}", re.ASCII)
 
 
@@ -68,7 +68,7 @@ def piece_of(raw: bytes, field: str) -> Piece:
     check_types(line, _FIELDS, field)
     check_writable(line, field)
     sources, marks = _read_sources(line["sources"], f"{field}.sources")
-    if not _HASH.fullmatch(line["hash"]) or min(line["bytes"], line["uses"]) < 0:
+    if not NAME.fullmatch(line["hash"]) or min(line["bytes"], line["uses"]) < 0:
         raise InvalidInput(field, "has a hash or a count that cannot be", MEND)
     if not has_no_words(line["metadata"]):
         raise InvalidInput(f"{field}.metadata", "holds more than figures and names", MEND)

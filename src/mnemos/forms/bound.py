@@ -22,7 +22,7 @@ from mnemos.activation.shelf import read_quota, read_storage
 from mnemos.errors import InvalidInput
 from mnemos.forms.measured import Measured
 from mnemos.forms.measuring import measure
-from mnemos.forms.policy import ByCost, Policy
+from mnemos.forms.policy import ByCost, Policy, read_policy
 from mnemos.forms.system import System
 from mnemos.parametric.adapter import AdapterMemory
 from mnemos.parametric.course import Course, Settings
@@ -119,11 +119,9 @@ class Bound:
             raise InvalidInput("model", f"is a {type(model).__name__}", "give a model of transformers")
         if not callable(tokenizer):
             raise InvalidInput("tokenizer", f"is a {type(tokenizer).__name__}", "give the model's own tokenizer")
-        if policy is not None and not isinstance(policy, Policy):
-            raise InvalidInput("policy", "lacks name or plan", "use ByCost(), ByHand(), or an object with both")
         if costs is not None and not isinstance(costs, Measured):
             raise InvalidInput("costs", f"are a {type(costs).__name__}", "give mnemos.forms.measured.Measured(…)")
-        self.policy: Policy = policy or ByCost()
+        self.policy = ByCost() if policy is None else read_policy(policy)
         self.course = _read_course(course)
         self._memory = memory
         self._given = costs

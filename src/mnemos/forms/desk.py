@@ -17,6 +17,7 @@ from mnemos.maintenance import Maintained
 from mnemos.records import Memory, Move, Namespace
 from mnemos.rendering import render
 from mnemos.store import forming
+from mnemos.store.artifact_rows import block_recipe
 from mnemos.store.artifacts import Artifacts
 from mnemos.store.database import Database
 
@@ -102,7 +103,7 @@ class Desk:
         def count(memory: Memory) -> int:
             return counter(render(memory)) if bound is None else bound.tokens(memory)
 
-        recipe = None if bound is None else f"kv-{bound.storage}"
+        recipe = None if bound is None else block_recipe(bound.storage)
         return View(self.db, self.artifacts, self.now, count, model, recipe, self.pending, self._asked())
 
     def _asked(self) -> dict[Namespace, tuple[int, int]]:

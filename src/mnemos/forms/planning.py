@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from mnemos.forms.measured import Measured
 from mnemos.forms.policy import Policy
-from mnemos.forms.standing import BLOCK, Standing, View
+from mnemos.forms.standing import Standing, View
 from mnemos.records import FormName, Move
-from mnemos.store.artifact_rows import Artifact
+from mnemos.store.artifact_rows import Artifact, bytes_of, is_block
 from mnemos.store.artifacts import Artifacts
 
 
@@ -60,8 +60,7 @@ def room_left(artifacts: Artifacts, quota: int | None) -> float:
     """Bytes that further blocks may take."""
     if quota is None:
         return math.inf
-    blocks = (one for one in artifacts.find(form="activation") if one.recipe.startswith(BLOCK))
-    return quota - sum({one.hash: one.bytes for one in blocks}.values())
+    return quota - bytes_of(filter(is_block, artifacts.find(form="activation")))
 
 
 def plan(view: View, namespace: int, policy: Policy, costs: Measured, room: float = math.inf) -> Plan:

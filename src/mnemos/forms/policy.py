@@ -47,6 +47,17 @@ class Policy(Protocol):
         ...
 
 
+def read_policy(value: object) -> Policy:
+    """A policy.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if not isinstance(value, Policy):
+        raise InvalidInput("policy", "lacks name or plan", "use ByCost(), ByHand(), or an object with both")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class ByHand:
     """Moves nothing: memories have the forms that somebody asked for."""

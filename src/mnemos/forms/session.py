@@ -39,6 +39,7 @@ from mnemos.forms.seen import Seen
 from mnemos.forms.system import System
 from mnemos.namespaces import Scope
 from mnemos.parametric.mounting import quiet
+from mnemos.store.artifact_rows import BLOCK
 
 ANSWER = 256
 """Tokens of an answer, at most, where neither the caller nor the model's own settings say how many."""
@@ -208,7 +209,7 @@ class Session:
 
     def _reader(self, recipe: str) -> KVMemory:
         """Who reads blocks of a type."""
-        storage: Any = recipe.removeprefix("kv-")
+        storage: Any = recipe.removeprefix(BLOCK)
         if storage == self._bound.storage:
             return self._bound.kv
         if storage not in self._readers:

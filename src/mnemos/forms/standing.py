@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from mnemos.forms.listing import state_of
 from mnemos.records import FormName, Memory, Namespace
 from mnemos.store import forming
-from mnemos.store.artifact_rows import Artifact, Wanted
+from mnemos.store.artifact_rows import Artifact, Wanted, is_block
 from mnemos.store.artifacts import Artifacts
 from mnemos.store.database import Database
 from mnemos.store.decisions import USER
@@ -20,8 +20,6 @@ from mnemos.times import to_micros
 HALF_LIFE = timedelta(days=7)
 """Without a use after which half as many are expected."""
 DAY = timedelta(days=1)
-BLOCK = "kv-"
-"""How recipes of blocks begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +88,7 @@ class View:
             return False
         if artifact.form == "parametric":
             return True
-        is_block = artifact.recipe.startswith(BLOCK) and len(artifact.sources) == 1
-        return is_block and self.recipe in (None, artifact.recipe)
+        return is_block(artifact) and len(artifact.sources) == 1 and self.recipe in (None, artifact.recipe)
 
     def standings(self, namespace: int) -> list[Standing]:
         """How the memories of a namespace stand that were used, are wanted in another form, or are there in one."""

@@ -17,6 +17,8 @@ ArtifactForm = Literal["activation", "parametric"]
 FORMS: tuple[ArtifactForm, ...] = get_args(ArtifactForm)
 State = Literal["fresh", "stale", "building"]
 STATES: tuple[State, ...] = get_args(State)
+BLOCK = "kv-"
+"""How recipes of keys and values begin."""
 BUILDING_SECONDS = 3_600
 """For how long it is believed that somebody is making what they began to make."""
 
@@ -113,6 +115,21 @@ def select(connection: sqlite3.Connection, wanted: Filter, now: int) -> list[Art
     found = [_artifact(row, sources.get(row[0], ())) for row in rows]
     exactly = None if wanted.sources is None else set(wanted.sources)
     return found if exactly is None else [one for one in found if set(one.sources) == exactly]
+
+
+def block_recipe(storage: str) -> str:
+    """What makes the block of one memory, stored in some type."""
+    return f"{BLOCK}{storage}"
+
+
+def is_block(artifact: Artifact) -> bool:
+    """Whether it is keys and values, of one memory or of a whole context."""
+    return artifact.recipe.startswith(BLOCK)
+
+
+def bytes_of(artifacts: Iterable[Artifact]) -> int:
+    """The bytes of their files; one that several share counts once."""
+    return sum({one.hash: one.bytes for one in artifacts}.values())
 
 
 def _sources(connection: sqlite3.Connection, nums: Sequence[int]) -> dict[int, tuple[str, ...]]:

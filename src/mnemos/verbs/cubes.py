@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnemos.aio import in_thread
 from mnemos.arguments import read_flag
-from mnemos.cube import Imported, MemCube, Written
-from mnemos.cube.arriving import Room
-from mnemos.cube.exporting import Chosen, export_to
-from mnemos.cube.importing import import_from
 from mnemos.errors import InvalidInput
 from mnemos.keeping import Keeper
 from mnemos.namespaces import read_scope
 from mnemos.origin import current_origin, writing_as
 from mnemos.store.artifact_arguments import read_ids
+
+if TYPE_CHECKING:
+    from mnemos.cube import Imported, Written
 
 
 class CubeVerbs(Keeper):
@@ -46,6 +45,8 @@ class CubeVerbs(Keeper):
             NotFound: an id is unknown.
             InvalidInput: ids are given beside a scope, or the folder is not there.
         """
+        from mnemos.cube.exporting import Chosen, export_to
+
         target = self._not_itself(path)
         scope = read_scope(user_id, agent_id, namespace, descendants=read_flag(descendants, "descendants"))
         if scope.agent_id is not None:
@@ -80,6 +81,10 @@ class CubeVerbs(Keeper):
             CubeRefused: it is no cube, of a later release, damaged or changed; the store is as it was.
             InvalidInput: something in it cannot be accepted; the store is as it was.
         """
+        from mnemos.cube import MemCube
+        from mnemos.cube.arriving import Room
+        from mnemos.cube.importing import import_from
+
         own = None if model is None else _fingerprints(model, tokenizer)
         fits: Callable[[str], bool] = (lambda one: True) if own is None else own.__contains__
         origin = current_origin()

@@ -11,10 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mnemos.aio import in_thread
 from mnemos.errors import InvalidInput, NotFound
-from mnemos.forms.desk import Desk
-from mnemos.forms.listing import forms_of
-from mnemos.forms.measured import Measured
-from mnemos.forms.policy import Policy
 from mnemos.ids import read_id
 from mnemos.keeping import Keeper
 from mnemos.maintenance import Maintained
@@ -30,6 +26,9 @@ from mnemos.verbs.forgetting import read_scope_of_budget
 
 if TYPE_CHECKING:
     from mnemos.forms.bound import Bound
+    from mnemos.forms.desk import Desk
+    from mnemos.forms.measured import Measured
+    from mnemos.forms.policy import Policy
     from mnemos.forms.session import Session
 
 EXTRA = ("torch", "transformers", "peft", "safetensors")
@@ -149,11 +148,12 @@ class FormVerbs(Keeper):
             policy: another policy than the one that was bound.
             now: the time by which use and change are judged; by default the clock's.
         """
+        from mnemos.forms.policy import read_policy
+
         scope = read_scope_of_budget(user_id, agent_id, namespace, descendants=descendants)
-        if policy is not None and not isinstance(policy, Policy):
-            raise InvalidInput("policy", "lacks name or plan", "use ByCost(), ByHand(), or an object with both")
+        chosen = None if policy is None else read_policy(policy)
         nums = self._store.namespaces_of(scope) if scope.explicit else None
-        return self._desk(read_optional_time(now, "now", self._zone)).plan(policy, nums)
+        return self._desk(read_optional_time(now, "now", self._zone)).plan(chosen, nums)
 
     def maintain(
         self,
@@ -231,6 +231,8 @@ class FormVerbs(Keeper):
         return Bound(self, model, tokenizer, **how)  # type: ignore[arg-type]  # what is missing here, Mnemos has
 
     def _desk(self, now: int | None) -> Desk:
+        from mnemos.forms.desk import Desk
+
         return Desk(self._store.db, self.artifacts, self._bound, self._moment(now), dict(self._uses))
 
     def _count_uses(self, ids: Sequence[str]) -> None:
@@ -247,6 +249,8 @@ class FormVerbs(Keeper):
         return found
 
     def _forms(self, memories: Sequence[Memory]) -> builtins.list[Forms]:
+        from mnemos.forms.listing import forms_of
+
         bound = self._bound
         return forms_of(self.artifacts, memories, None if bound is None else lambda: bound.fingerprint.digest)
 
