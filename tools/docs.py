@@ -17,6 +17,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "src")]
 
+from agreement import Found  # noqa: E402
+from agreement import table as agreement_table  # noqa: E402
 from plot import cost_plot, log_plot, share_plot  # noqa: E402
 from tables import comparison, curve, own_table  # noqa: E402
 
@@ -324,6 +326,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "join-made-with": lambda: made_with("join"),
     **{f"kv-{part}": partial(kv, part) for part in ("overview", "tasks", "storing", "speed", "bars")},
     "kv-made-with": lambda: made_with("kv"),
+    "congruence": lambda: agreement_table(map(Found.read, raw("congruence")["found"])).markdown(),
+    "congruence-made-with": lambda: made_with("congruence"),
     "reuse": reuse,
     "reuse-made-with": lambda: made_with("reuse"),
     "forms": lambda: in_forms("forms"),
