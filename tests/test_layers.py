@@ -84,7 +84,7 @@ THIRD_PARTY = {
     "starlette": ("serve",),
     "uvicorn": ("serve", "cli"),
 }
-"""Who may import what. torch is for `activation`, `parametric`, `forms`, and for `bench/forms` that measures them."""
+"""Who may import what. torch is for `activation`, `parametric`, `forms`, and what measures them in `bench`."""
 NETWORK = {"socket", "ssl", "urllib", "urllib.error", "urllib.request", "http.client", "ftplib", "smtplib"}
 """Modules that connect; `urllib.parse` and the codes of `http` do not."""
 MAY_CONNECT = {"endpoint.py"}
@@ -127,7 +127,7 @@ def test_a_file_imports_only_what_is_below_it(path: Path) -> None:
 
 
 def test_only_benchmarks_of_models_need_torch() -> None:
-    bench = [path for path in FILES if layer(path) == "bench" and path.parent.name != "forms"]
+    bench = [path for path in FILES if layer(path) == "bench" and path.parent.name not in ("caches", "forms")]
     assert not [path for path in bench if {"torch", "transformers", "safetensors"} & set(imports(path))]
 
 

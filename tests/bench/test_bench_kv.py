@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import json
 import random
 import re
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from click.testing import CliRunner  # noqa: E402
+from kv_drawn import drawn  # noqa: E402
 from transformers import LlamaForCausalLM  # noqa: E402
 
 from mnemos.activation.cache import MemoryCache  # noqa: E402
@@ -32,12 +30,10 @@ from mnemos.bench.caches.answers import answers  # noqa: E402
 from mnemos.bench.caches.contenders import SETTINGS, SPREAD, STORINGS, contenders  # noqa: E402
 from mnemos.bench.caches.learning import Course  # noqa: E402
 from mnemos.bench.caches.speed import speeds  # noqa: E402
-from mnemos.bench.caches.texts import CLOSE, FIRST_WORD, NAMED, OPEN, Shape, Texts, draw  # noqa: E402
 from mnemos.bench.forms.fixtures import bundled, folder  # noqa: E402
 from mnemos.bench.forms.people import STRANGERS, facts  # noqa: E402
 from mnemos.bench.forms.recipes import Recipe  # noqa: E402
 from mnemos.bench.forms.reuse import Shape as Size  # noqa: E402
-from mnemos.bench.forms.tasks import ASK, BOS, FIRST_KEY, FIRST_VALUE  # noqa: E402
 from mnemos.bench.forms.training import NotLearned  # noqa: E402
 from mnemos.cli.app import main  # noqa: E402
 
@@ -51,101 +47,6 @@ QUICK = Course(SMALL, tasks=("recall",), filler=(0.0, 1.0), batch=2, passed=9.0,
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNEMOS_BENCH_CACHE", str(tmp_path / "models"))
     torch.set_num_threads(1)
-
-
-def drawn(name: str, count: int = 20, seed: int = 0) -> Texts:
-    return draw(tasks.TASKS[name], count, torch.Generator().manual_seed(seed))
-
-
-def pairs_of(ids: list[int]) -> dict[int, tuple[int, int]]:
-    """The last value of each key of a text, and where its key stands."""
-    found = {}
-    for at, (key, value) in enumerate(pairwise(ids)):
-        if FIRST_KEY <= key < FIRST_VALUE <= value < OPEN:
-            found[key] = (value, at)
-    return found
-
-
-@pytest.mark.parametrize("name", list(tasks.TASKS))
-def test_texts_ask_for_what_stands_in_them_last(name: str) -> None:
-    shape, texts = tasks.TASKS[name], drawn(name)
-    assert texts.prompt.shape == (20, shape.tokens)
-    for prompt, asked, needed in zip(texts.prompt.tolist(), texts.asked.tolist(), texts.needed.tolist(), strict=True):
-        text = prompt[: prompt.index(NAMED)] if shape.named else prompt
-        known = pairs_of(text)
-        assert (prompt[0], asked[0]) == (BOS, ASK)
-        assert len(known) == shape.pairs * (1 + shape.scratch)
-        keys = asked[1::2]
-        assert len(set(keys)) == shape.asked
-        assert len(keys) == shape.asked * shape.rounds
-        assert [known[key][0] for key in keys] == asked[2::2]
-        places = {place for key in keys for place in (known[key][1], known[key][1] + 1)}
-        assert set(needed) == places
-        if shape.named:
-            assert set(prompt[prompt.index(NAMED) + 1 :]) == set(keys)
-
-
-def test_later_values_replace_earlier_ones() -> None:
-    texts = drawn("update")
-    for prompt, asked in zip(texts.prompt.tolist(), texts.asked.tolist(), strict=True):
-        text = prompt[: prompt.index(NAMED)]
-        assert all(text.count(key) == 2 for key in asked[1::2])
-        earlier = {key: text[text.index(key) + 1] for key in asked[1::2]}
-        assert any(earlier[key] != value for key, value in zip(asked[1::2], asked[2::2], strict=True))
-
-
-def test_the_latest_are_asked_for_where_that_is_the_task() -> None:
-    texts = drawn("latest")
-    for prompt, asked in zip(texts.prompt.tolist(), texts.asked.tolist(), strict=True):
-        by_place = sorted(pairs_of(prompt).items(), key=lambda item: item[1][1])
-        assert {key for key, _ in by_place[-4:]} == set(asked[1::2])
-
-
-def test_lists_hold_what_nobody_asks_for() -> None:
-    texts = drawn("lists")
-    for prompt, asked in zip(texts.prompt.tolist(), texts.asked.tolist(), strict=True):
-        depth = 0
-        for token in prompt:
-            depth += (token == OPEN) - (token == CLOSE)
-            assert 0 <= depth <= 1
-            assert not (depth and token in asked[1::2])
-        assert (prompt.count(OPEN), depth) == (6, 0)
-
-
-def test_labels_are_values_behind_named_and_asked_keys() -> None:
-    texts = drawn("recall")
-    for whole, labels in zip(texts.whole.tolist(), texts.labels().tolist(), strict=True):
-        known = pairs_of(whole)
-        told = [(whole[at - 1], label) for at, label in enumerate(labels) if label != -100]
-        assert len(told) == 8
-        assert all(known[key][0] == value for key, value in told)
-
-
-def test_the_same_seed_draws_the_same_and_filler_comes_from_given_words() -> None:
-    assert torch.equal(drawn("needles").whole, drawn("needles").whole)
-    assert not torch.equal(drawn("needles").whole, drawn("needles", seed=1).whole)
-    words = torch.arange(2000) % 64
-    texts = draw(Shape(4, 40), 5, torch.Generator().manual_seed(0), words)
-    for prompt in texts.prompt.tolist():
-        filler = [token - FIRST_WORD for token in prompt if token >= FIRST_WORD]
-        assert len(filler) == 40
-        assert all((one + 1) % 64 == two for one, two in pairwise(filler))
-
-
-def test_files_of_filler_are_read_and_told_by_their_sums(tmp_path: Path) -> None:
-    plain, packed = tmp_path / "a.txt", tmp_path / "b.txt.gz"
-    plain.write_text("The cat, the Cat. " * 200, encoding="utf-8")
-    packed.write_bytes(gzip.compress(b"cat " * 300))
-    words, sums = tasks.read_words([plain, packed])
-    assert words.shape == (200 * 6 + 300,)
-    assert words[1] == words[4] == words[-1]
-    assert words[0] == words[3]
-    assert set(sums) == {"a.txt", "b.txt.gz"}
-    assert sums["a.txt"] == hashlib.sha256(plain.read_bytes()).hexdigest()
-    for bad in ([tmp_path / "none.txt"], [tmp_path / "few.txt"]):
-        (tmp_path / "few.txt").write_text("few words", encoding="utf-8")
-        with pytest.raises(InvalidInput, match="filler"):
-            tasks.read_words(bad)
 
 
 def test_the_reader_is_made_once_from_a_model_with_fewer_words() -> None:
@@ -179,9 +80,10 @@ def test_every_policy_is_measured_and_every_setting_is_used() -> None:
 
 def test_what_is_counted_is_what_the_model_says_without_a_cache(model: LlamaForCausalLM) -> None:
     texts = drawn("recall", 30)
+    tokens = texts.prompt.shape[1]
     for at in range(2, 9, 2):
-        said = model(input_ids=texts.whole, use_cache=False).logits[:, texts.prompt.shape[1] :].argmax(-1)
-        texts.asked[:20, at] = said[:20, at - 1]
+        said = model(input_ids=texts.whole, use_cache=False).logits[:, tokens:].argmax(-1)
+        texts.asked[:20, at] = texts.labels[:20, tokens + at] = said[:20, at - 1]
     wanted = (said[:, 1:-1:2] == texts.asked[:, 2::2]).double().mean(1)
     assert wanted[:20].min() == 1
     score = answers(model, "recall", texts, contenders()[0], 1.0)

@@ -97,7 +97,7 @@ def shared_options() -> set[str]:
 def test_the_page_names_no_other_command() -> None:
     named = re.findall(
         r"^### `mnemos (cube [a-z]+|[a-z-]+"
-        r"(?: recall| update| levels| forget| join| reuse| forms| create| list| revoke)?)",
+        r"(?: recall| update| levels| forget| join| reuse| forms| kv| create| list| revoke)?)",
         DOCS.read_text("utf-8"),
         re.M,
     )

@@ -11,7 +11,7 @@ HOME = {
     "lazy": "again",
     "scissorhands": "again",
     "tova": "again",
-    "streaming": "latest",
+    "streaming": "stream",
     "tim": "lists",
     "actqkv": "needles",
     "em-llm": "needles",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from caches_built import memory, model
 from models_built import tokens
 
+from mnemos import InvalidInput
 from mnemos.activation.cache import Oracle, Policy, Random, StreamingLLM
 
 READ, STEPS = 21, 9
@@ -47,8 +49,8 @@ def lot(position: int, layer: int, head: int, seed: int) -> int:
 
 def mixed(number: int) -> int:
     number %= 2**32
-    for factor in (0x45D9F3B, 0x119DE1F3):
-        number = ((number ^ (number >> 16)) * factor) % 2**32
+    for _ in range(2):
+        number = ((number ^ (number >> 16)) * 0x45D9F3B) % 2**32
     return number ^ (number >> 16)
 
 
@@ -79,8 +81,9 @@ def test_what_is_kept_is_what_the_definition_keeps(kind: Policy, slow: Slow, bud
                     assert cache.kept[layer][0][head] == expected[layer, head]
 
 
-def test_lots_are_fair() -> None:
-    cache = memory("llama", Random(1), 0.5)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_lots_are_fair(seed: int) -> None:
+    cache = memory("llama", Random(seed), 0.5)
     with torch.no_grad():
         model("llama")(tokens(2000, 1)[None], past_key_values=cache)
     heads = [head for layer in cache.kept for head in layer[0]]
@@ -89,6 +92,48 @@ def test_lots_are_fair() -> None:
         assert sum(head) / len(head) == pytest.approx(1000, abs=70)
     first, second = set(heads[0]), set(heads[1])
     assert len(first & second) == pytest.approx(500, abs=80)
+
+
+def test_rows_have_lots_of_their_own_where_that_is_wished() -> None:
+    text = tokens(400, 1)[None].expand(2, -1)
+    kept = []
+    for by_row in (False, True):
+        cache = memory("llama", Random(by_row=by_row), 0.5)
+        with torch.no_grad():
+            model("llama")(text, past_key_values=cache)
+        kept.append([set(row[0]) for row in cache.kept[0]])
+    assert kept[0][0] == kept[0][1]
+    assert len(kept[1][0] & kept[1][1]) == pytest.approx(100, abs=40)
+
+
+def test_an_oracle_that_has_read_on_keeps_what_later_tokens_look_at() -> None:
+    text, prompt = tokens(40, 2).view(2, 20), 14
+    before = model("llama").config._attn_implementation
+    foreseeing = Oracle.foreseeing(model("llama"), text, prompt)
+    assert model("llama").config._attn_implementation == before
+    plain = weights_of(text)
+    cache = memory("llama", foreseeing, 5)
+    held = {(row, head): [*range(prompt)] for row in range(2) for head in range(2)}
+    with torch.no_grad():
+        for end in range(prompt, 20):
+            part = text[:, :prompt] if end == prompt else text[:, end - 1 : end]
+            model("llama")(part, past_key_values=cache)
+            for (row, head), now in held.items():
+                there = now if end == prompt else [*now, end - 1]
+                later = plain[1][row].unflatten(0, (2, -1))[head].sum(0)[end:].sum(0)
+                best = sorted(there, key=lambda one: (float(later[one]), one))[-5:]
+                held[row, head] = sorted(best)
+                assert cache.kept[1][row][head] == sorted(best)
+    with pytest.raises(InvalidInput, match="prompt"):
+        Oracle.foreseeing(model("llama"), text, 20)
+
+
+def weights_of(text: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    eager = copy.deepcopy(model("llama"))
+    eager.set_attn_implementation("eager")
+    with torch.no_grad():
+        found: tuple[torch.Tensor, ...] = eager(text, output_attentions=True).attentions
+    return found
 
 
 def test_every_row_has_its_own_oracle() -> None:

@@ -38,16 +38,16 @@ def answers(
     """
     spread = contender.spread() if contender.spread else None
     how = storing[1] if storing else None
-    cache = MemoryCache(model, contender.make(texts), share, spread=spread, quantise=how)
+    cache = MemoryCache(model, contender.made_for(texts, model), share, spread=spread, quantise=how)
     model(input_ids=texts.prompt, past_key_values=cache, logits_to_keep=1)
     held = [cache.bytes]
-    right = []
-    for at in range(texts.asked.shape[1] - 1):
+    said = []
+    for at in range(texts.questions[-1] + 1):
         logits: Tensor = model(input_ids=texts.asked[:, at : at + 1], past_key_values=cache).logits[:, -1]
         held.append(cache.bytes)
-        if at % 2:
-            right.append(logits.argmax(-1) == texts.asked[:, at + 1])
-    by_text = torch.stack(right, 1).double().mean(1)
+        if at in texts.questions:
+            said.append(logits.argmax(-1))
+    by_text = (torch.stack(said, 1) == texts.answers).double().mean(1)
     number = len(by_text)
     return Score(
         task,

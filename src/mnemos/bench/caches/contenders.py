@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from transformers import LlamaForCausalLM
+
 from mnemos.activation.cache import KIVI, AdaKV, PyramidKV, WKVQuant
 from mnemos.activation.cache.budgets import Spread
 from mnemos.activation.cache.held import Storing
@@ -20,14 +22,15 @@ from mnemos.bench.caches.texts import CLOSE, OPEN, Texts
 from mnemos.bench.kv_report import ENDS
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "random": {"by_row": True},
     "snapkv": {"window": 8, "pool": 3},
-    "scissorhands": {"history": 48, "recent": 4},
+    "scissorhands": {"history": 16, "recent": 4},
     "expected": {"future": 32},
-    "lazy": {"window": 8},
+    "lazy": {"window": 8, "threshold": 0.01},
     "sentinels": {"opens": OPEN, "closes": CLOSE},
     "tim": {"opens": [OPEN], "closes": [CLOSE], "pending": 0},
     "cam": {"window": 8},
-    "em-llm": {"window": 32, "least": 2, "most": 16},
+    "em-llm": {"window": 32, "least": 2, "most": 4, "vectors": 1},
     "actqkv": {"size": 4},
     "longmem": {"size": 2},
 }
@@ -53,12 +56,14 @@ class Contender:
     """Its registered name."""
     spread: Callable[[], Spread] | None = None
 
-    def make(self, texts: Texts | None = None) -> Policy:
-        """The policy; the oracle is told what these texts need. None: as it comes, for long texts."""
-        if texts is None:
-            return POLICIES[self.policy]()
+    def make(self) -> Policy:
+        """As it comes, for long texts."""
+        return POLICIES[self.policy]()
+
+    def made_for(self, texts: Texts, model: LlamaForCausalLM) -> Policy:
+        """For these texts, which the oracle has read before."""
         if self.policy == Oracle.name:
-            return Oracle(texts.needed.tolist())
+            return Oracle.foreseeing(model, texts.whole, texts.prompt.shape[1])
         return POLICIES[self.policy](**SETTINGS.get(self.policy, {}))
 
     @property

@@ -112,7 +112,7 @@ def _scores(
             if progress:
                 progress(f"{name}: {storing}", done := done + 1, total)
     shapes: dict[str, Mapping[str, int]] = {
-        name: {"tokens": shape.tokens, "questions": shape.asked * shape.rounds} for name, (shape, _) in drawn.items()
+        name: {"tokens": shape.tokens, "questions": shape.asked} for name, (shape, _) in drawn.items()
     }
     return found, shapes
 

@@ -19,9 +19,9 @@ TASKS: Mapping[str, Shape] = {
     "update": Shape(8, 80, changes=8),
     "needles": Shape(4, 224),
     "untold": Shape(12, 64, named=False),
-    "latest": Shape(12, 64, named=False, latest=True),
-    "again": Shape(12, 64, named=False, rounds=8),
+    "again": Shape(12, 64, named=False, mentions=6),
     "lists": Shape(6, 12, scratch=4, named=False),
+    "stream": Shape(12, 176, asked=8, named=False, stream=True),
 }
 BOOK = "needles in a book"
 """The needles between the words of files that are given."""

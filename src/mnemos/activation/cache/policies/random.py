@@ -7,8 +7,8 @@ from torch import Tensor
 
 from mnemos.activation.cache.policy import Policy, Shown, registered
 
-FIRST, SECOND = 0x45D9F3B, 0x119DE1F3
-"""Odd numbers that mix bits well."""
+FACTOR = 0x45D9F3B
+"""An odd number that mixes bits well."""
 
 
 @registered
@@ -20,23 +20,26 @@ class Random(Policy):
 
     Args:
         seed: another one draws other lots.
+        by_row: whether it also depends on which row of the first reading it is, so that a batch is many draws.
     """
 
     name = "random"
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+    def __init__(self, seed: int = 0, *, by_row: bool = False) -> None:
+        self.seed, self.by_row = seed, by_row
 
     def scores(self, shown: Shown) -> Tensor:
         """The lots, 0 to 1."""
         heads = torch.arange(shown.positions.shape[1], device=shown.positions.device)[None, :, None]
         number = shown.positions.long() + (heads + 1) * 0x9E3779B1 + (shown.layer + 1) * 0x85EBCA77
+        if self.by_row:
+            number = number + (shown.rows.to(number.device)[:, None, None] + 1) * 0x27D4EB2F
         return _mixed(_mixed(number) + self.seed * 0xC2B2AE3D).double() / 2**32
 
 
 def _mixed(number: Tensor) -> Tensor:
     """32 bits that depend on all bits of a number."""
     number = number & 0xFFFFFFFF
-    for factor in (FIRST, SECOND):
-        number = ((number ^ (number >> 16)) * factor) & 0xFFFFFFFF
+    for _ in range(2):
+        number = ((number ^ (number >> 16)) * FACTOR) & 0xFFFFFFFF
     return number ^ (number >> 16)
