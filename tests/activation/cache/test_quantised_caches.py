@@ -134,7 +134,8 @@ def test_nothing_is_coded_while_all_is_recent(policy: str) -> None:
     ids = texts()[0]
     exact = said(tiny("llama"), ids, memory("llama", policy, 0.6))
     coded = said(tiny("llama"), ids, memory("llama", policy, 0.6, quantise="int4"))
-    assert torch.equal(exact, coded)
+    # the same numbers lie, and are added up, in another order
+    torch.testing.assert_close(exact, coded, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("bits", "far"), [(8, 0.02), (4, 0.3)])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mnemos.activation.cache.held import Joint
+from mnemos.activation.cache.products import weighted, with_queries
 
 
 class Codes(Protocol):
@@ -112,6 +113,14 @@ class Coded:
         is_coded = self.is_coded.clone()
         is_coded[new] = True
         return replace(self, is_coded=is_coded, coded=coded, exact=self.exact[~goes])
+
+    def products(self, queries: Tensor, counts: Tensor) -> Tensor:
+        """With queries."""
+        return with_queries(self.read(), queries, counts.flatten().tolist())
+
+    def weighted(self, weights: Tensor, counts: Tensor) -> Tensor:
+        """By weights."""
+        return weighted(self.read(), weights, counts.flatten().tolist())
 
     def tensors(self) -> Mapping[str, Tensor]:
         """All that it consists of."""

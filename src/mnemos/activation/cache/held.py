@@ -6,118 +6,28 @@ hold equally many, the flat tensors are seen as [rows, heads, tokens, dimensions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, Protocol, Self
 
 import torch
 from torch import Tensor
+
+from mnemos.activation.cache.laid import Layout
+from mnemos.activation.cache.stored import Exact, Joint, Stored, Storing, exactly
+
+__all__ = ["NOWHERE", "Exact", "Held", "Joint", "Stored", "Storing", "exactly"]
 
 NOWHERE = -1
 """The position of a slot in which there is no token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Joint:
-    """How tokens that come are put behind those that each head has.
-
-    Either everything is even (`index` is None) and `before` tokens stand in each of `lists` heads, or `index` says from
-    where in (what was there, what comes) each token of the new whole is taken.
-    """
-
-    lists: int
-    before: int
-    index: Tensor | None
-
-    def __call__(self, old: Tensor, new: Tensor) -> Tensor:
-        """One flat tensor of two; a new storage always."""
-        if self.index is not None:
-            return torch.cat([old, new])[self.index]
-        shape = (self.lists, -1, *old.shape[1:])
-        halves = [old.view(self.lists, self.before, *old.shape[1:]), new.view(shape)]
-        return torch.cat(halves, 1).flatten(0, 1)
-
-
-class Stored(Protocol):
-    """How the keys or the values of a layer are kept: exactly, or smaller. All tensors are [tokens, dimensions]."""
-
-    def read(self) -> Tensor:
-        """All of them, in the type that the model computes in."""
-        ...
-
-    def joined(self, new: Tensor, joint: Joint, positions: Tensor) -> Self:
-        """With tokens that came; `positions` are those of the whole, [tokens]."""
-        ...
-
-    def taken(self, index: Tensor, positions: Tensor) -> Self:
-        """Some of them, in a storage of their own; `positions` are those of what is taken."""
-        ...
-
-    def settled(self, counts: Tensor) -> Self:
-        """After a reading, when all have been looked at and some have gone: what can be made smaller is.
-
-        Args:
-            counts: tokens of each head, [rows, heads], on the CPU.
-        """
-        ...
-
-    def tensors(self) -> Mapping[str, Tensor]:
-        """All that it consists of, by name: what it is saved as, and what its bytes are."""
-        ...
-
-    def restored(self, tensors: Mapping[str, Tensor]) -> Self:
-        """The same kind, of what `tensors` told.
-
-        Raises:
-            KeyError, ValueError: they are those of another kind.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Exact:
-    """Keys or values as the model made them."""
-
-    tensor: Tensor
-
-    def read(self) -> Tensor:
-        """All of them."""
-        return self.tensor
-
-    def joined(self, new: Tensor, joint: Joint, positions: Tensor) -> Exact:
-        """With tokens that came."""
-        return Exact(joint(self.tensor, new))
-
-    def taken(self, index: Tensor, positions: Tensor) -> Exact:
-        """Some of them."""
-        return Exact(self.tensor.index_select(0, index))
-
-    def settled(self, counts: Tensor) -> Exact:
-        """As it is."""
-        return self
-
-    def tensors(self) -> Mapping[str, Tensor]:
-        """The one tensor."""
-        return {"exact": self.tensor}
-
-    def restored(self, tensors: Mapping[str, Tensor]) -> Exact:
-        """The one tensor again."""
-        return Exact(tensors["exact"])
-
-
-Storing = Callable[[Tensor, Literal["keys", "values"], int], Stored]
-"""Makes of an empty tensor, [0, dimensions], how the keys or values of a layer (its number) are to be kept."""
-
-
-def exactly(empty: Tensor, which: Literal["keys", "values"], layer: int) -> Stored:
-    """Keep all as the model made it."""
-    return Exact(empty)
-
-
 @dataclass(frozen=True)
 class Held:
-    """The tokens that each head of each row of a layer holds. It is never changed; every step makes another one."""
+    """The tokens that each head of each row of a layer holds.
+
+    Every step makes another one, which takes over the storage of the one before: only the latest can go on.
+    """
 
     counts: Tensor
     """Tokens of each head, [rows, heads], int64, on the CPU whatever the device of the rest."""
@@ -192,9 +102,12 @@ class Held:
         """
         rows, heads, new, _ = keys.shape
         spread = positions[:, None].expand(rows, heads, new).flatten().to(self.positions)
-        full = self.is_even and (full or bool((positions != NOWHERE).all()))
-        joint = Joint(rows * heads, self.widest, None if full else self._behind(positions, heads))
-        counts = self.counts + (new if full else (positions != NOWHERE).sum(1, keepdim=True).cpu())
+        whole_rows = full or bool((positions != NOWHERE).all())
+        full = self.is_even and whole_rows
+        counts = self.counts + (new if whole_rows else (positions != NOWHERE).sum(1, keepdim=True).cpu())
+        index = None if full else self._behind(positions, heads)
+        layout = self._with_one_more(counts) if whole_rows and new == 1 else None
+        joint = Joint(rows * heads, self.widest, index, layout)
         whole = joint(self.positions, spread)
         held = Held(
             counts,
@@ -205,21 +118,28 @@ class Held:
         )
         return held._all_hold(self.widest + new) if full else held
 
+    @property
+    def layout(self) -> Layout | None:
+        """Where keys and values lie, if there is room among them."""
+        keys, values = self.keys, self.values
+        shared = isinstance(keys, Exact) and isinstance(values, Exact) and keys.layout is values.layout
+        return keys.layout if shared and isinstance(keys, Exact) else None
+
+    def tight(self) -> Held:
+        """The same, and no room."""
+        if self.layout is None:
+            return self
+        return replace(self, keys=Exact(self.keys.read()), values=Exact(self.values.read()))
+
     def taken(self, index: Tensor, counts: Tensor) -> Held:
-        """Some tokens only; what is not among them is let go.
+        """Some tokens only; what is not among them is let go, or leaves a little room for others.
 
         Args:
             index: where they lie in what is flat, row after row, head after head, ascending in each head, [tokens].
             counts: how many each head keeps, [rows, heads], on the CPU.
         """
-        positions = self.positions.index_select(0, index)
-        return Held(
-            counts,
-            self.keys.taken(index, positions),
-            self.values.taken(index, positions),
-            positions,
-            {name: mark.index_select(0, index) for name, mark in self.marks.items()},
-        )
+        layout = None if self.layout is None else self.layout.taken(index, counts.flatten())
+        return self._copied(index, counts) if layout is None else self._left(index, counts, layout)
 
     def without(self, slots: Tensor) -> Held:
         """Where all heads hold equally many: each lets one token go.
@@ -229,13 +149,16 @@ class Held:
         """
         left = torch.arange(self.widest - 1, device=slots.device)
         starts = torch.arange(0, slots.numel() * self.widest, self.widest, device=slots.device)[:, None]
-        index = left + (left >= slots.view(-1, 1)) + starts
-        return self.taken(index.flatten(), self.counts - 1)._all_hold(self.widest - 1)
+        own = left + (left >= slots.view(-1, 1))
+        index, counts, layout = (own + starts).flatten(), self.counts - 1, self.layout
+        if layout is None or layout.square is None:
+            return self.taken(index, counts)._all_hold(self.widest - 1)
+        return self._left(index, counts, layout.without(slots.view(-1, 1), own))._all_hold(self.widest - 1)
 
     def picked(self, rows: Tensor) -> Held:
         """Other rows: each is one of those that are there, [rows], on the CPU."""
         slots = self.slots[rows.to(self.slots.device)]
-        return self.taken(slots[slots != NOWHERE], self.counts[rows])
+        return self._copied(slots[slots != NOWHERE], self.counts[rows])
 
     def marked(self, marks: Mapping[str, Tensor]) -> Held:
         """With other numbers, each [rows, heads, widest]."""
@@ -251,6 +174,29 @@ class Held:
         """All that takes bytes."""
         kept = [*self.keys.tensors().values(), *self.values.tensors().values()]
         return [self.counts, *kept, self.positions, *self.marks.values()]
+
+    def _copied(self, index: Tensor, counts: Tensor) -> Held:
+        """Some tokens, in storages of their own."""
+        positions = self.positions.index_select(0, index)
+        keys, values = self.keys.taken(index, positions), self.values.taken(index, positions)
+        return Held(counts, keys, values, positions, self._marks_of(index))
+
+    def _left(self, index: Tensor, counts: Tensor, layout: Layout) -> Held:
+        """Some tokens, where they lie."""
+        assert isinstance(self.keys, Exact)
+        assert isinstance(self.values, Exact)
+        keys, values = Exact(self.keys.tensor, layout), Exact(self.values.tensor, layout)
+        return Held(counts, keys, values, self.positions.index_select(0, index), self._marks_of(index))
+
+    def _marks_of(self, index: Tensor) -> Mapping[str, Tensor]:
+        return {name: mark.index_select(0, index) for name, mark in self.marks.items()}
+
+    def _with_one_more(self, counts: Tensor) -> Layout | None:
+        """Where tokens lie when each head has got one more; None: how they are kept makes no room."""
+        if not isinstance(self.keys, Exact) or not isinstance(self.values, Exact):
+            return None
+        found = None if self.layout is None else self.layout.with_one_more()
+        return found or Layout.roomy(counts.flatten(), self.positions.device)
 
     def _all_hold(self, count: int) -> Held:
         """Note that all heads hold so many, which need not be counted then."""

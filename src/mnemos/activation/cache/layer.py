@@ -16,6 +16,7 @@ from mnemos.activation.cache.held import NOWHERE, Held, Storing
 from mnemos.activation.cache.looking import Asked, Seen, attention
 from mnemos.activation.cache.noting import Noted, arrived, carrying, merged
 from mnemos.activation.cache.policy import Policy, Shown
+from mnemos.activation.cache.stepping import step
 from mnemos.activation.cache.turning import Turning
 from mnemos.activation.rotation import Rotation
 from mnemos.errors import InvalidInput
@@ -154,14 +155,17 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         """
         held, at = self._arrive(asked)
         there = at.to(asked.query.device)
-        positions = held.shaped(held.positions, NOWHERE)
-        keys = self._placed(held.shaped(held.keys.read()), positions, there)
-        is_whole = held.is_even and (asked.real is None or bool((at != NOWHERE).all()))
-        only = self.rules.policy.allowed(arrived(held, there)) if self.rules.policy.tokens else None
-        values, is_whole = held.shaped(held.values.read()), is_whole and only is None
-        seen = Seen(keys, values, positions, there, self.rules.window, is_whole, only)
-        noted = Noted(self.rules.policy, self.rules.layer, self.rules.window, held, positions)
-        found = attention(asked, seen, self.rules.policy.looks, noted, steps=self.rules.policy.steps)
+        rules, positions = self.rules, held.shaped(held.positions, NOWHERE)
+        only = rules.policy.allowed(arrived(held, there)) if rules.policy.tokens else None
+        noted = Noted(rules.policy, rules.layer, rules.window, held, positions)
+        if only is None and asked.is_step:
+            wanted = noted if rules.policy.steps and rules.policy.looks != 0 else None
+            found = step(asked, there, held, self._moved(held, positions, there), wanted)
+        else:
+            is_whole = held.is_even and only is None and (asked.real is None or bool((at != NOWHERE).all()))
+            keys, values = self._placed(held, positions, there), held.shaped(held.values.read())
+            seen = Seen(keys, values, positions, there, rules.window, is_whole, only)
+            found = attention(asked, seen, rules.policy.looks, noted, steps=rules.policy.steps)
         with torch.no_grad():
             self.held = self._left(asked, self._within(noted.held), at).settled()
         return found
@@ -233,17 +237,22 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
             raise InvalidInput("past_key_values", problem, "go on with the batch that it has read")
         self.batch_repeat_interleave(rows // len(self.seen))
 
-    def _placed(self, keys: Tensor, positions: Tensor, at: Tensor) -> Tensor:
-        """Keys where the policy wants them to stand; only those that stand elsewhere are turned."""
+    def _placed(self, held: Held, positions: Tensor, at: Tensor) -> Tensor:
+        """Keys where the policy wants them to stand, [rows, heads, held, dimensions]."""
+        moved = self._moved(held, positions, at)
+        keys = held.keys.read()
+        return held.shaped(keys if moved is None else keys.index_copy(0, *moved))
+
+    def _moved(self, held: Held, positions: Tensor, at: Tensor) -> tuple[Tensor, Tensor] | None:
+        """The keys that the policy wants to stand elsewhere: where they are told in what is flat, and turned."""
         places = self.rules.policy.places(positions, at)
         if places is None:
-            return keys
+            return None
         if self.rules.turning is None:
             raise InvalidInput("policy", "moves keys, and does not say so", "set its `moves`")
-        moved = (places != positions) & (positions != NOWHERE)
-        keys = keys.clone()
-        keys[moved] = self.rules.turning.moved(keys[moved], positions[moved], places[moved], self.rules.kind)
-        return keys
+        index = (held.positions != held.flat(places)).nonzero()[:, 0]
+        old, new = held.positions[index], held.flat(places)[index]
+        return index, self.rules.turning.moved(held.keys.taken(index, old).read(), old, new, self.rules.kind)
 
     def _within(self, held: Held) -> Held:
         """What is still in the layer's window when the next token comes."""

@@ -32,6 +32,11 @@ class Asked:
     places: Tensor | None = None
     """Their rotary places, [rows, queries], where the model says them."""
 
+    @property
+    def is_step(self) -> bool:
+        """Whether each row asks with one token, in float32, and none of them is padding."""
+        return self.query.shape[2] == 1 and self.real is None and self.query.dtype == torch.float32
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:

@@ -100,7 +100,7 @@ def merged(policy: Policy, shown: Shown, held: Held, left: Held) -> Held:
     """
     stays = torch.isin(_named(held), _named(left))
     values = policy.merged(shown, held.shaped(stays, False))
-    return replace(left, values=Exact(held.flat(values)[stays]))
+    return replace(left.tight(), values=Exact(held.flat(values)[stays]))
 
 
 def _named(held: Held) -> Tensor:

@@ -44,6 +44,9 @@ def save(layers: list[MemoryLayer], made: Mapping[str, str], fingerprint: Finger
     Raises:
         InvalidInput: the cache has read nothing.
     """
+    for layer in layers:
+        # both caches go on alike: this one, and what is read from the file
+        layer.held = layer.held and layer.held.tight()
     first, helds = layers[0], [layer.held for layer in layers if layer.held is not None]
     if len(helds) < len(layers):
         raise InvalidInput("cache", "has read nothing", "let the model read a text first")
