@@ -149,10 +149,17 @@ def drawn(seed: int) -> tuple[Tensor, Tensor, Tensor]:
     return torch.rand(1, 2, 40, generator=chance), torch.randn(1, 2, 40, 8, generator=chance), stays
 
 
+def left(policy: CaM, given: Tensor, values: Tensor, stays: Tensor) -> Tensor:
+    """All values, those that took something in as they are then."""
+    index, changed = policy.merged(shown(given, values), stays)
+    assert bool(stays.flatten()[index].all())
+    return values.flatten(0, 2).index_copy(0, index, changed).view_as(values)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_lots_are_drawn_as_defined(seed: int) -> None:
     given, values, stays = drawn(seed)
-    found, merges, losses = CaM("streaming", 5, seed).merged(shown(given, values), stays), 0, 0
+    found, merges, losses = left(CaM("streaming", 5, seed), given, values, stays), 0, 0
     for head in range(2):
         wanted = values[0, head].clone()
         kept = [at for at in range(40) if stays[0, head, at]]
@@ -171,7 +178,7 @@ def test_lots_are_drawn_as_defined(seed: int) -> None:
 def test_every_token_is_shared_out_where_all_are_drawn() -> None:
     """Given much attention, what goes is added in whole to what stays: the sum of values stays the same."""
     _, values, stays = drawn(0)
-    merged = CaM("streaming", 5).merged(shown(torch.where(stays, 0.01, 5.0), values), stays)
+    merged = left(CaM("streaming", 5), torch.where(stays, 0.01, 5.0), values, stays)
     torch.testing.assert_close((merged * stays[..., None]).sum(2), values.sum(2), atol=1e-4, rtol=1e-4)
 
 

@@ -98,12 +98,16 @@ def merged(policy: Policy, shown: Shown, held: Held, left: Held) -> Held:
         held: the same.
         left: what stays of it.
     """
-    stays = torch.isin(_named(held), _named(left))
-    values = policy.merged(shown, held.shaped(stays, False))
-    return replace(left.tight(), values=Exact(held.flat(values)[stays]))
+    wide = int(shown.seen.max())
+    is_left = torch.zeros(held.counts.numel() * wide, dtype=torch.bool, device=held.positions.device)
+    is_left[_named(left, wide)] = True
+    stays = is_left[_named(held, wide)]
+    index, values = policy.merged(shown, held.shaped(stays, False))
+    assert isinstance(left.values, Exact)
+    return replace(left, values=left.values.changed((stays.cumsum(0) - 1)[index], values))
 
 
-def _named(held: Held) -> Tensor:
-    """A number for each token that no other of any head has, [tokens]."""
+def _named(held: Held, wide: int) -> Tensor:
+    """A number for each token that no other of any head has, [tokens]; positions are below `wide`."""
     lists = torch.arange(held.counts.numel()).repeat_interleave(held.counts.flatten())
-    return lists.to(held.positions.device) * (1 << 32) + held.positions
+    return lists.to(held.positions.device) * wide + held.positions

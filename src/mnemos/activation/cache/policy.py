@@ -170,14 +170,16 @@ class Policy:
         """
         return None
 
-    def merged(self, shown: Shown, stays: Tensor) -> Tensor:
-        """The values of what stays once it has taken in what goes, [rows, heads, held, dimensions].
+    def merged(self, shown: Shown, stays: Tensor) -> tuple[Tensor, Tensor]:
+        """What takes in some of what goes: where it is told in what is flat, [changed], and its values then, [changed,
+        dimensions].
 
         Args:
             shown: what is held, what goes included.
             stays: which tokens stay, [rows, heads, held].
         """
-        return shown.values
+        nothing = shown.held.counts.new_empty(0, device=shown.positions.device)
+        return nothing, shown.held.values.taken(nothing, nothing).read()
 
     def look(self, look: Look) -> Mapping[str, Tensor]:
         """Note what some queries looked at.

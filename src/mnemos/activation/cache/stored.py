@@ -115,6 +115,11 @@ class Exact:
         """Some of them."""
         return Exact(self.tensor.index_select(0, index if self.layout is None else self.layout.places[index]))
 
+    def changed(self, index: Tensor, tokens: Tensor) -> Exact:
+        """With some of them changed, in the same storage."""
+        self.tensor.index_copy_(0, index if self.layout is None else self.layout.places[index], tokens)
+        return self
+
     def settled(self, counts: Tensor) -> Exact:
         """As it is."""
         return self

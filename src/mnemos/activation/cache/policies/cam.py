@@ -10,11 +10,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from mnemos.activation.cache.held import Held
 from mnemos.activation.cache.policies.random import Random
 from mnemos.activation.cache.policy import Arrived, Look, Policy, Shown, read_policy, registered
 from mnemos.activation.cache.reading.retrieval import Retrieval
 from mnemos.activation.cache.settings import whole
 from mnemos.errors import InvalidInput
+
+AT_ONCE = 1024
+"""Tokens that are shared out at a time."""
 
 
 @registered
@@ -76,22 +80,42 @@ class CaM(Policy):
         """As it has it."""
         return self.policy.places(positions, at)
 
-    def merged(self, shown: Shown, stays: Tensor) -> Tensor:
-        """Values with those that were added to them."""
-        before = stays.long().cumsum(-1)
+    def merged(self, shown: Shown, stays: Tensor) -> tuple[Tensor, Tensor]:
+        """What others were added to."""
+        held, before = shown.held, stays.long().cumsum(-1)
         end = torch.minimum(before + self.window, before[..., -1:])
-        share = self._shares(shown, stays, before, end) / (end - before).clamp_min(1)
-        # what each token gives is added to a run of those that stay: on where the run begins, off where it ends
-        given = (shown.values.double() * share[..., None]).masked_fill(~(share > 0)[..., None], 0)
-        runs = torch.nn.functional.pad(torch.zeros_like(given), (0, 0, 0, 1))
-        runs.scatter_add_(2, before[..., None].expand_as(given), given)
-        runs.scatter_add_(2, end[..., None].expand_as(given), -given)
-        place = (before - 1).clamp_min(0)[..., None].expand_as(given)
-        taken = runs.cumsum(2).gather(2, place).masked_fill(~stays[..., None], 0)
-        return (shown.values.double() + taken).to(shown.values.dtype)
+        going = held.flat(self._merges(shown, stays, before, end)).nonzero()[:, 0]
+        staying = held.flat(stays).nonzero()[:, 0]
+        counts = before[..., -1].flatten()
+        first = held.flat(before + (counts.cumsum(0) - counts).view(*before.shape[:2], 1))[going]
+        number = held.flat(end - before)[going]
+        near = torch.arange(self.window, device=going.device)
+        # what is beyond the last is given nothing
+        targets = staying[(first[:, None] + near).clamp_max(len(staying) - 1)]
+        return self._sums(held, going, targets, near < number[:, None])
 
-    def _shares(self, shown: Shown, stays: Tensor, before: Tensor, end: Tensor) -> Tensor:
-        """1 for what goes and is merged, 0 for the rest, [rows, heads, held].
+    def _sums(self, held: Held, going: Tensor, targets: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
+        """What tokens are when they have taken in others: where they are told, and their values.
+
+        Args:
+            held: all of them.
+            going: which tokens are shared out, [going].
+            targets: to which, [going, window].
+            given: whether each gets a part, [going, window].
+        """
+        reached = torch.zeros(len(held.positions), dtype=torch.bool, device=going.device)
+        reached[targets[given]] = True
+        index, rank = reached.nonzero()[:, 0], reached.long().cumsum(0) - 1
+        values = held.values.taken(index, held.positions[index]).read()
+        sums = values.double()
+        for part in torch.split(torch.arange(len(going), device=going.device), AT_ONCE):
+            lost = held.values.taken(going[part], held.positions[going[part]]).read().double()
+            gifts, mine = lost / given[part].sum(1, keepdim=True), given[part]
+            sums.index_add_(0, rank[targets[part][mine]], gifts.repeat_interleave(mine.sum(1), 0))
+        return index, sums.to(values.dtype)
+
+    def _merges(self, shown: Shown, stays: Tensor, before: Tensor, end: Tensor) -> Tensor:
+        """What goes and is merged, [rows, heads, held], bool.
 
         Args:
             shown: what is held.
@@ -106,4 +130,4 @@ class CaM(Policy):
         mean = (sums.gather(-1, end) - sums.gather(-1, before)) / count.clamp_min(1)
         chance = torch.where(mean > 0, given / mean, (given > 0).double())
         going = (shown.positions >= 0) & ~stays & (count > 0)
-        return (going & (Random(self.seed).scores(shown) < chance)).double()
+        return going & (Random(self.seed).scores(shown) < chance)
