@@ -99,7 +99,7 @@ def test_bytes_are_those_of_what_is_held(model: LlamaForCausalLM) -> None:
     held = MemoryCache(model, "full")
     with torch.no_grad():
         model(input_ids=texts.whole[:, :-1], past_key_values=held)
-    assert whole.most == pytest.approx(held.bytes / 4, rel=0.01)
+    assert whole.most == pytest.approx(held.bytes / 4, rel=0.1)
     assert whole.bytes < whole.most
     assert part.most < 0.4 * whole.most
     coded = answers(model, "recall", texts, by_name["full"], 1.0, ("int8", STORINGS["int8"]()))
@@ -115,7 +115,7 @@ def measured(model: LlamaForCausalLM, tmp_path_factory: pytest.TempPathFactory) 
     extent = kv.Extent(3, 2, (1.0, 0.25), 96, 2, size, ("recall", "lists", tasks.BOOK), some)
     told: list[str] = []
     run = kv.run(extent, filler=[text], model=model, progress=lambda name, done, total: told.append(name))
-    assert len(told) == 3 * (6 + len(STORINGS)) + 6
+    assert len(told) == 3 * (6 + len(STORINGS)) + 6 + 2
     return run
 
 
@@ -131,7 +131,7 @@ def test_a_run_measures_every_policy_task_and_share(measured: report.Run) -> Non
         assert whole is not None
         assert one.right == whole.right or one.share < 1 or one.policy in ("tim", "longmem"), "nothing has to go"
     assert measured.readers == [name for name in report_order(measured) if name in {"actqkv", "em-llm", "longmem"}]
-    assert [one.policy for one in measured.speeds] == [report.LIBRARY, *measured.policies]
+    assert [one.policy for one in measured.speeds] == [report.LIBRARY, *measured.policies, "full, int8", "full, int4"]
     assert all(one.step > 0 and one.beside > 0 and one.bytes > 0 for one in measured.speeds)
 
 
@@ -151,13 +151,14 @@ def test_a_run_is_saved_and_read_again(measured: report.Run) -> None:
 
 def test_kept_keys_are_timed_beside_the_librarys_cache() -> None:
     size = Size(layers=2, width=32, heads=2, inner=48, vocabulary=60, groups=1)
-    whole, full, part = speeds(size, tokens=400, steps=2, only=lambda name: name in ("full", "snapkv"))
+    whole, full, part, int8, int4 = speeds(size, tokens=400, steps=2, only=lambda name: name in ("full", "snapkv"))
     per_token = 2 * 2 * 16 * 4
     assert whole.bytes >= 400 * per_token
     assert full.bytes >= 400 * per_token
     assert part.bytes < 0.3 * full.bytes
     assert (whole.share, full.share, part.share) == (1.0, 1.0, 0.12)
     assert whole.times == 1
+    assert full.bytes > int8.bytes > int4.bytes
 
 
 def test_the_examples_of_the_page_run(

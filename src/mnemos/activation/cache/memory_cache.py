@@ -33,7 +33,7 @@ from mnemos.activation.cache.reading.surprise import watched
 from mnemos.activation.cache.saving import RECIPE, load, save
 from mnemos.activation.cache.turning import Turning
 from mnemos.activation.fingerprint import fingerprint_of
-from mnemos.activation.models import SLIDING, Decoder, _layer_types
+from mnemos.activation.models import SLIDING, Decoder, layer_types
 from mnemos.activation.shelf import System
 from mnemos.errors import InvalidInput
 from mnemos.records import Memory
@@ -188,7 +188,7 @@ class MemoryCache(Cache):
             raise InvalidInput("model", "reads with an encoder", "use a model that only decodes")
         rotation = Decoder(model).rotation if self.policy.rotates or self.policy.moves else None
         turning = Turning(rotation, config) if rotation and self.policy.moves else None
-        kinds = _layer_types(config, config.num_hidden_layers)
+        kinds = layer_types(config, config.num_hidden_layers)
         return [
             Rules(
                 policy=self.policy,

@@ -37,11 +37,11 @@ class Course:
     """Learning rate of AdamW, after a warm-up."""
     passed: float = 0.3
     """The running loss of every task below which the next stage begins."""
-    learned: float = 0.15
+    learned: float = 0.1
     """That of the last stage at which the learning rate begins to fall to nothing."""
-    settling: int = 600
+    settling: int = 800
     """Steps over which it falls."""
-    most: int = 2500
+    most: int = 4000
     """Steps before it is given up."""
     seed: int = 0
 

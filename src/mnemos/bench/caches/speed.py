@@ -23,6 +23,8 @@ from mnemos.bench.kv_report import LIBRARY, SHARE, Speed
 
 TOKENS = 8192
 STEPS, ROUNDS = 8, 3
+BITS = ("int8", "int4")
+"""In which all is held too."""
 
 Tell = Callable[[str, int, int], None]
 
@@ -48,14 +50,16 @@ def speeds(
         seed: of weights and text.
         tell: told of every policy that is done.
     """
-    measured = [one for one in contenders() if only(one.name)]
+    whole = Contender("full", "full")
+    measured = [(one, 1.0 if one == whole else share, "") for one in contenders() if only(one.name)]
+    measured += [(whole, 1.0, storing) for storing in BITS if only(whole.name)]
     with one_thread(), torch.no_grad():
         bench = _Bench(shape, tokens, seed)
         found = [bench.whole(steps)]
-        for number, one in enumerate(measured):
-            found.append(bench.time(one, 1.0 if one.name == "full" else share, steps))
+        for number, (one, part, storing) in enumerate(measured):
+            found.append(bench.time(one, part, steps, storing))
             if tell:
-                tell(f"{one.name} at {tokens:,} tokens", number + 1, len(measured))
+                tell(f"{one.name} {storing} at {tokens:,} tokens", number + 1, len(measured))
     return found
 
 
@@ -78,10 +82,10 @@ class _Bench:
         typical = _typical(times)
         return Speed(LIBRARY, 1.0, self.text.shape[1], self.seconds, typical, typical, held, self.peak)
 
-    def time(self, contender: Contender, share: float, steps: int) -> Speed:
+    def time(self, contender: Contender, share: float, steps: int, storing: str) -> Speed:
         """A policy, round by round beside the library's cache, so that both share the machine's moods."""
         spread = contender.spread() if contender.spread else None
-        cache = MemoryCache(self.model, contender.make(), share, spread=spread)
+        cache = MemoryCache(self.model, contender.make(), share, spread=spread, quantise=storing or None)
         seconds, peak = self._read(cache)
         self._steps(cache, 1)
         own: list[float] = []
@@ -90,7 +94,8 @@ class _Bench:
             own += self._steps(cache, steps)
             beside += self._steps_of_all(steps)
         tokens = self.text.shape[1]
-        return Speed(contender.name, share, tokens, seconds, _typical(own), _typical(beside), cache.bytes, peak)
+        name = f"{contender.name}, {storing}" if storing else contender.name
+        return Speed(name, share, tokens, seconds, _typical(own), _typical(beside), cache.bytes, peak)
 
     def _read(self, cache: Cache) -> tuple[float, int | None]:
         """Seconds, and by how many bytes the process grew at most."""

@@ -141,7 +141,7 @@ def _scattered(shape: Shape, count: int, generator: torch.Generator, words: Tens
     wide = events + mentions
     order = torch.rand(count, wide + shape.filler, generator=generator).argsort(1)
     if mentions:
-        own = torch.cat([order[:, : shape.asked], order[:, events:wide]], 1).unflatten(1, (-1, shape.asked))
+        own = torch.cat([order[:, : shape.asked], order[:, events:wide]], 1).view(count, -1, shape.asked)
         own = own.sort(1).values
         order[:, : shape.asked], order[:, events:wide] = own[:, 0], own[:, 1:].flatten(1)
     sizes = torch.ones_like(order)
@@ -176,7 +176,7 @@ def _lists(shape: Shape, count: int, generator: torch.Generator, words: Tensor |
         others = keys[:, number + at * shape.scratch : number + (at + 1) * shape.scratch]
         body[:, at] = torch.where(is_key, others.gather(1, (is_key.cumsum(1) - 1).clamp_min(0)), drawn)
     edge = torch.ones(count, number, 1, dtype=torch.int64)
-    thought = _filler(count, number * THOUGHT, generator, words).unflatten(1, (number, THOUGHT))
+    thought = _filler(count, number * THOUGHT, generator, words).view(count, number, THOUGHT)
     tasks = [edge * OPEN, body, edge * CLOSE, keys[:, :number, None], values[:, :number, None], thought]
     text = torch.cat(tasks, 2).flatten(1)
     mixed = torch.rand(count, number, generator=generator).argsort(1)
@@ -192,7 +192,7 @@ def _stream(
     lots = torch.rand(count, KEYS, generator=generator).scatter_(1, told - FIRST_KEY, 2.0)
     keys = lots.argsort(1)[:, :number] + FIRST_KEY
     values = torch.randint(VALUES, keys.shape, generator=generator) + FIRST_VALUE
-    pauses = _filler(count, 2 * PAUSE * number, generator, words).unflatten(1, (number, 2, PAUSE))
+    pauses = _filler(count, 2 * PAUSE * number, generator, words).view(count, number, 2, PAUSE)
     asking = torch.full((count, number, 1), NAMED)
     parts = [pauses[:, :, 0], keys[..., None], values[..., None], pauses[:, :, 1], asking, keys[..., None]]
     asked = torch.cat([torch.cat(parts, 2).flatten(1), _filler(count, 1, generator, words)], 1)
