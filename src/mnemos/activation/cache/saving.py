@@ -6,30 +6,22 @@ was made (policy, budget, spread), and a quick sum of every tensor. Nothing in i
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from mnemos.activation.blocks import BlockDamaged, BlockRefused
+from mnemos.activation.blocks import BlockRefused
 from mnemos.activation.cache.held import Held
 from mnemos.activation.cache.layer import MemoryLayer
 from mnemos.activation.fingerprint import Fingerprint, differences
+from mnemos.activation.sealed import Sealed, Tensors
 from mnemos.activation.sums import quick_sum
 from mnemos.errors import InvalidInput
 
-KIND = "mnemos.cache.1"
-"""What a file says that it is; the number changes with the layout."""
+CACHES = Sealed("cache", "mnemos.cache.1", "drop it and read the text again")
 RECIPE = "kv-cache"
 """The recipe of an artifact that is a cache."""
-DIGITS = 16
-Tensors = dict[str, Tensor]
 
 
 def save(layers: list[MemoryLayer], made: Mapping[str, str], fingerprint: Fingerprint, path: Path) -> None:
@@ -62,7 +54,7 @@ def save(layers: list[MemoryLayer], made: Mapping[str, str], fingerprint: Finger
         "fingerprint": fingerprint.to_json(),
         "sums": {name: quick_sum(tensor) for name, tensor in tensors.items()},
     }
-    save_file(tensors, path, {KIND: _signed(json.dumps(header, sort_keys=True))})
+    CACHES.write(tensors, header, path)
 
 
 def load(cache: list[MemoryLayer], made: Mapping[str, str], fingerprint: Fingerprint, path: Path, like: Tensor) -> None:
@@ -79,15 +71,16 @@ def load(cache: list[MemoryLayer], made: Mapping[str, str], fingerprint: Fingerp
         BlockRefused: another model made it, or the cache was made otherwise; each difference is named.
         BlockDamaged: the file is missing, cut off, damaged, or no cache; the layers are as they were.
     """
-    header, tensors = _opened(path)
-    with _whole(path):
+    header, mapped = CACHES.opened(path)
+    tensors = {name: tensor.clone() for name, tensor in mapped.items()}
+    with CACHES.whole(path):
         different = differences(fingerprint, Fingerprint.from_json(header["fingerprint"]))
         told: dict[str, str] = header["made"]
         other = [part for part in sorted({*told, *made}) if told.get(part) != made.get(part)]
         different += [f"{part}: it was {told.get(part)}, is {made.get(part)}" for part in other]
     if different:
         raise BlockRefused(different)
-    with _whole(path):
+    with CACHES.whole(path):
         if {name: quick_sum(tensor) for name, tensor in tensors.items()} != header["sums"]:
             raise ValueError("the bytes of a tensor are not those written")
         columns, sizes = int(header["columns"]), header["sizes"]
@@ -134,35 +127,3 @@ def _held(layer: MemoryLayer, tensors: Tensors, sizes: tuple[int, int], like: Te
 
 def _own(tensors: Tensors, part: int | str) -> Tensors:
     return {name.partition(".")[2]: tensor for name, tensor in tensors.items() if name.startswith(f"{part}.")}
-
-
-def _opened(path: Path) -> tuple[dict[str, Any], Tensors]:
-    """A file's header, and its tensors in memory of their own."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            said: dict[str, str] = file.metadata() or {}
-            names: list[str] = file.keys()
-            tensors = {name: file.get_tensor(name).clone() for name in names}
-    except (SafetensorError, OSError) as error:
-        raise BlockDamaged(f"{path.name} cannot be read: {error}; drop it and read the text again") from error
-    with _whole(path):
-        text = said[KIND][DIGITS:]
-        if said[KIND] != _signed(text):
-            raise ValueError("its header is not the one written")
-        header: dict[str, Any] = json.loads(text)
-    return header, tensors
-
-
-def _signed(header: str) -> str:
-    """A header after the beginning of its hash."""
-    return hashlib.sha256(header.encode()).hexdigest()[:DIGITS] + header
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """What is missing or strange in a file's parts is told as damage."""
-    try:
-        yield
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        problem = f"is not put together as a cache of this release ({KIND}): {error}"
-        raise BlockDamaged(f"{path.name} {problem}; drop it and read the text again") from error
