@@ -11,6 +11,8 @@ from torch import Tensor
 from mnemos.activation.cache.held import NOWHERE, Held
 from mnemos.errors import InvalidInput
 
+HIGHEST = torch.iinfo(torch.int64).max
+
 
 class Spread(Protocol):
     """How the room of a cache is shared out between layers and heads."""
@@ -98,7 +100,26 @@ def best(held: Held, scores: Tensor, counts: Tensor) -> Held:
     if held.is_even and bool((going == 1).all()):
         # of equal ones this is the first
         return held.without(scores.min(-1).indices)
-    return held.taken(held.slots[ranks(scores) < left.to(scores.device)[..., None]], left)
+    there = held.slots != NOWHERE
+    low = ordered(scores).masked_fill(~there, HIGHEST).topk(int(going.max()), largest=False).indices
+    goes = torch.arange(low.shape[-1], device=low.device) < going.to(low.device)[..., None]
+    stays = there & torch.ones_like(there).scatter(-1, low, ~goes)
+    return held.taken(held.slots[stays], left)
+
+
+def ordered(scores: Tensor) -> Tensor:
+    """Whole numbers in the order in which tokens go, no two of a row equal: by score; of equal ones the first goes
+    first, and of several heads' the first head's.
+
+    Args:
+        scores: float32, [rows, heads, tokens], and so is what is returned, int64, below `HIGHEST`.
+    """
+    _, heads, width = scores.shape
+    # the bits of two numbers above 0 are in their order, and of two below 0 the other way round; -0 is 0
+    bits = (scores + 0.0).view(torch.int32)
+    bits = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).long()
+    place = torch.arange(width, device=bits.device) * heads + torch.arange(heads, device=bits.device)[:, None]
+    return (bits << 32) + place
 
 
 def ranks(scores: Tensor) -> Tensor:

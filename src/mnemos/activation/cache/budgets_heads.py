@@ -11,11 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mnemos.activation.cache.budgets import ranks
+from mnemos.activation.cache.budgets import HIGHEST, ordered
 from mnemos.activation.cache.settings import within
-
-FEW = 16
-"""How many tokens are found one by one; more are found by sorting all."""
 
 
 class AdaKV:
@@ -44,33 +41,15 @@ class AdaKV:
         """How many of the best of all heads are of each; between equal ones the later stay."""
         wanted = scores > -torch.inf
         left, room = wanted.sum(-1), room.to(scores.device)[:, None]
-        safe, total = (room * self.floor).long(), room * scores.shape[1]
-        over = left.sum(1, keepdim=True) - total
+        over = (left.sum(1, keepdim=True) - room * scores.shape[1]).clamp_min(0)
         most = int(over.max())
-        if most <= FEW:
-            high = scores.clamp_max(torch.finfo(scores.dtype).max).masked_fill(~wanted, torch.inf)
-            return _without_worst(high, left, safe, over, most).cpu()
-        scores = scores.masked_fill(wanted & (ranks(scores) < safe[..., None]), torch.inf)
-        rows, heads, held = scores.shape
-        together = ranks(scores.transpose(1, 2).reshape(rows, 1, -1)).view(rows, held, heads).transpose(1, 2)
-        return ((together < total[..., None]) & wanted).sum(-1).cpu()
-
-
-def _without_worst(scores: Tensor, left: Tensor, safe: Tensor, over: Tensor, most: int) -> Tensor:
-    """What each head has left when a few tokens go, one by one: always the worst, of equal ones the first.
-
-    Args:
-        scores: of each token, [rows, heads, held], finite; infinity where there is none.
-        left: how many there are, [rows, heads].
-        safe: how many each head keeps in any case, [rows, 1].
-        over: how many are to go, [rows, 1].
-        most: of any row.
-    """
-    rows, heads, _ = scores.shape
-    flat = scores.transpose(1, 2).reshape(rows, -1)
-    for gone in range(most):
-        free = (left > safe)[:, None].expand(rows, flat.shape[1] // heads, heads).reshape(rows, -1)
-        low = flat.masked_fill(~free, torch.inf).argmin(1, keepdim=True)
-        left = left.scatter_add(1, low % heads, -(over > gone).long())
-        flat = flat.scatter(1, low, torch.inf)
-    return left
+        if not most:
+            return left.cpu()
+        # of each head its worst, but none that it keeps in any case
+        worst = ordered(scores.float()).masked_fill(~wanted, HIGHEST)
+        worst = worst.topk(min(most, worst.shape[-1]), largest=False).values
+        numbers = torch.arange(most, device=scores.device)
+        free = (left - (room * self.floor).long())[..., None]
+        worst = worst.masked_fill(numbers[: worst.shape[-1]] >= free, HIGHEST)
+        heads = worst.flatten(1).topk(most, largest=False).indices // worst.shape[-1]
+        return left.scatter_add(1, heads, -(numbers < over).long()).cpu()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mnemos.activation.cache.laid import Layout
+from mnemos.activation.cache.products import chosen
 from mnemos.activation.cache.stored import Exact, Joint, Stored, Storing, exactly
 
 __all__ = ["NOWHERE", "Exact", "Held", "Joint", "Stored", "Storing", "exactly"]
@@ -74,19 +75,24 @@ class Held:
         slots = torch.where(steps < counts[:, None], starts[:, None] + steps, NOWHERE)
         return slots.view(*self.counts.shape, self.widest).to(self.positions.device)
 
+    @cached_property
+    def _filled(self) -> Tensor:
+        """Where in [rows · heads · widest] each token stands, [tokens]."""
+        counts = self.counts.flatten()
+        empty = torch.arange(len(counts)) * self.widest - (counts.cumsum(0) - counts)
+        return (torch.arange(int(counts.sum())) + empty.repeat_interleave(counts)).to(self.positions.device)
+
     def shaped(self, flat: Tensor, empty: float = 0) -> Tensor:
         """Something flat, [tokens, ...], as [rows, heads, widest, ...], with `empty` where there is no token."""
         if self.is_even:
             return flat.view(*self.counts.shape, self.widest, *flat.shape[1:])
-        if not len(flat):
-            return flat.new_full((*self.counts.shape, self.widest, *flat.shape[1:]), empty)
-        shaped = flat[self.slots.clamp_min(0)]
-        missing = self.slots == NOWHERE
-        return shaped.masked_fill_(missing.view(*missing.shape, *[1] * (flat.dim() - 1)), empty)
+        shaped = flat.new_full((self.counts.numel() * self.widest, *flat.shape[1:]), empty)
+        return shaped.index_copy_(0, self._filled, flat).view(*self.counts.shape, self.widest, *flat.shape[1:])
 
     def flat(self, shaped: Tensor) -> Tensor:
         """The inverse of `shaped`."""
-        return shaped.flatten(0, 2) if self.is_even else shaped[self.slots != NOWHERE]
+        flat = shaped.flatten(0, 2)
+        return flat if self.is_even else chosen(flat, self._filled)
 
     def added(
         self, keys: Tensor, values: Tensor, positions: Tensor, initial: Mapping[str, float], *, full: bool = False
