@@ -102,7 +102,7 @@ def test_bytes_are_those_of_what_is_held(model: LlamaForCausalLM) -> None:
     assert whole.most == pytest.approx(held.bytes / 4, rel=0.1)
     assert whole.bytes < whole.most
     assert part.most < 0.4 * whole.most
-    coded = answers(model, "recall", texts, by_name["full"], 1.0, ("int8", STORINGS["int8"]()))
+    coded = answers(model, "recall", texts, by_name["full"], 1.0, ("int8", STORINGS["int8"](model)))
     assert (coded.storing, coded.bytes < 0.7 * whole.bytes) == ("int8", True)
 
 

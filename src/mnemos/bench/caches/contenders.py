@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from transformers import LlamaForCausalLM
 
 from mnemos.activation.cache import KIVI, AdaKV, PyramidKV, WKVQuant
@@ -17,8 +18,10 @@ from mnemos.activation.cache.budgets import Spread
 from mnemos.activation.cache.held import Storing
 from mnemos.activation.cache.policies import Oracle
 from mnemos.activation.cache.policy import POLICIES, Policy
+from mnemos.activation.cache.quantisers.wkvquant import Smoothing
 from mnemos.activation.cache.reading import Retrieval
-from mnemos.bench.caches.texts import CLOSE, OPEN, Texts
+from mnemos.bench.caches.tasks import TASKS
+from mnemos.bench.caches.texts import CLOSE, OPEN, Texts, draw
 from mnemos.bench.kv_report import ENDS
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
@@ -38,13 +41,15 @@ SPREAD: Mapping[str, Callable[[], Spread]] = {
     "snapkv + PyramidKV": lambda: PyramidKV(window=8),
     "snapkv + Ada-KV": AdaKV,
 }
-STORINGS: Mapping[str, Callable[[], Storing]] = {
-    "int8": lambda: KIVI(8, residual=32),
-    "int4": lambda: KIVI(4, residual=32),
-    "WKVQuant int8": lambda: WKVQuant(8),
-    "WKVQuant int4": lambda: WKVQuant(4),
+STORINGS: Mapping[str, Callable[[LlamaForCausalLM], Storing]] = {
+    "int8": lambda model: KIVI(8, residual=32),
+    "int4": lambda model: KIVI(4, residual=32),
+    "WKVQuant int8": lambda model: WKVQuant(8, _smoothing(model)),
+    "WKVQuant int4": lambda model: WKVQuant(4, _smoothing(model)),
 }
 """KIVI with 32 exact tokens, not 128: else little of texts so short would be coded at all."""
+FITTED_ON = 4
+"""Texts of each task from which WKVQuant takes the channels of the model; other ones than are asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +89,10 @@ def contenders() -> list[Contender]:
 def reads(name: str) -> bool:
     """Whether a policy lets nothing go, and reads a part."""
     return isinstance(POLICIES[name](), Retrieval)
+
+
+def _smoothing(model: LlamaForCausalLM) -> Smoothing:
+    generator = torch.Generator().manual_seed(1)
+    return Smoothing.fitted(
+        model, [text for shape in TASKS.values() for text in draw(shape, FITTED_ON, generator).whole]
+    )

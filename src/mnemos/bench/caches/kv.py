@@ -108,7 +108,7 @@ def _scores(
             for one in measured:
                 if one.name in STORED_UNDER:
                     share = 1.0 if one.name == "full" else 0.25
-                    found.append(answers(model, name, texts, one, share, (storing, made())))
+                    found.append(answers(model, name, texts, one, share, (storing, made(model))))
             if progress:
                 progress(f"{name}: {storing}", done := done + 1, total)
     shapes: dict[str, Mapping[str, int]] = {
