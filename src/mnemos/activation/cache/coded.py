@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mnemos.activation.cache.held import Joint
-from mnemos.activation.cache.products import weighted, with_queries
+from mnemos.activation.cache.products import chosen, weighted, with_queries
 
 
 class Codes(Protocol):
@@ -18,6 +18,14 @@ class Codes(Protocol):
 
     def read(self, dtype: torch.dtype) -> Tensor:
         """All of them decoded, [tokens, dimensions]."""
+        ...
+
+    def products(self, queries: Tensor, sizes: Sequence[int]) -> Tensor:
+        """Each times the queries of its head, as `with_queries` has it."""
+        ...
+
+    def weighted(self, weights: Tensor, sizes: Sequence[int]) -> Tensor:
+        """The sum of those of each head by their weights, as in products.py."""
         ...
 
     def taken(self, index: Tensor) -> Self:
@@ -74,9 +82,7 @@ class Coded:
         coded = self.coded.read(self.exact.dtype)
         if not len(self.exact) or not len(coded):
             return self.exact if len(self.exact) else coded
-        first = self.is_coded.cumsum(0)
-        rows = torch.where(self.is_coded, first - 1, _numbers(len(first), first) - first + len(coded))
-        return torch.cat([coded, self.exact]).index_select(0, rows)
+        return torch.cat([coded, self.exact]).index_select(0, self._rows())
 
     def joined(self, new: Tensor, joint: Joint, positions: Tensor) -> Coded:
         """With tokens that came, exact."""
@@ -109,18 +115,43 @@ class Coded:
         goes = rank < leaving[lists[exact]]
         old, new = self.is_coded.nonzero()[:, 0], exact.nonzero()[:, 0][goes]
         fresh = self.coding.code(self.exact[goes], lists[new] % counts.shape[1])
-        coded = self.coded.and_(fresh, torch.cat([old, new]).argsort())
         is_coded = self.is_coded.clone()
         is_coded[new] = True
+        both = torch.cat([old, new])
+        order = torch.empty_like(both)
+        order[(is_coded.cumsum(0) - 1)[both]] = _numbers(len(both), both)
+        coded = self.coded.and_(fresh, order)
         return replace(self, is_coded=is_coded, coded=coded, exact=self.exact[~goes])
 
     def products(self, queries: Tensor, counts: Tensor) -> Tensor:
-        """With queries."""
-        return with_queries(self.read(), queries, counts.flatten().tolist())
+        """With queries; nothing is decoded as a whole."""
+        coded, exact = self._sizes(counts)
+        if not sum(coded):
+            return with_queries(self.exact, queries, exact)
+        found = torch.cat([self.coded.products(queries, coded), with_queries(self.exact, queries, exact)])
+        return chosen(found, self._rows())
 
     def weighted(self, weights: Tensor, counts: Tensor) -> Tensor:
         """By weights."""
-        return weighted(self.read(), weights, counts.flatten().tolist())
+        coded, exact = self._sizes(counts)
+        if not sum(coded):
+            return weighted(self.exact, weights, exact)
+        # of coded ones first, as `_rows` tells where they stand then
+        sorted_ = torch.empty_like(weights).index_copy_(0, self._rows(), weights)
+        first, second = sorted_[: sum(coded)], sorted_[sum(coded) :]
+        return self.coded.weighted(first, coded) + weighted(self.exact, second, exact)
+
+    def _rows(self) -> Tensor:
+        """Where each token stands among the coded ones and, after them, the exact ones, [tokens]."""
+        first = self.is_coded.cumsum(0)
+        return torch.where(self.is_coded, first - 1, _numbers(len(first), first) - first + first[-1])
+
+    def _sizes(self, counts: Tensor) -> tuple[list[int], list[int]]:
+        """How many of each head are coded, and how many exact."""
+        ends = counts.flatten().cumsum(0)
+        sums = torch.cat([self.is_coded.new_zeros(1, dtype=torch.int64), self.is_coded.cumsum(0)]).cpu()
+        coded = sums[ends] - sums[ends - counts.flatten()]
+        return coded.tolist(), (counts.flatten() - coded).tolist()
 
     def tensors(self) -> Mapping[str, Tensor]:
         """All that it consists of."""

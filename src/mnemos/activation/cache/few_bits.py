@@ -7,7 +7,7 @@ so that errors do not add up however often something goes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -65,11 +65,23 @@ class FewBits:
 
     def read(self, dtype: torch.dtype) -> Tensor:
         """Every token again, [tokens, dimensions], each value within half a step of what it was."""
-        codes = one_a_byte(self.codes, (self.size,)) if self.bits == 4 else self.codes
-        whole = torch.addcmul(self._spread(self.low), codes.float(), self._spread(self.step))
+        whole = torch.addcmul(self._spread(self.low), self._numbers(), self._spread(self.step))
         if dtype == torch.float16:
             whole.clamp_(torch.finfo(dtype).min, torch.finfo(dtype).max)
         return whole.to(dtype)
+
+    def products(self, queries: Tensor, sizes: Sequence[int]) -> Tensor:
+        """Every token times the queries of its list, [tokens, queries], float32; see `with_queries`.
+
+        One list is decoded at a time, and what stays in a processor's cache is never written to memory.
+        """
+        parts = zip(self._parts(sizes), queries, strict=True)
+        return torch.cat([part._times(query.float()) for part, query in parts])
+
+    def weighted(self, weights: Tensor, sizes: Sequence[int]) -> Tensor:
+        """The sum of the tokens of each list by their weights, [lists, queries, dimensions], float32."""
+        parts = zip(self._parts(sizes), torch.split(weights.float(), [*sizes]), strict=True)
+        return torch.stack([part._by(weight) for part, weight in parts])
 
     def taken(self, index: Tensor) -> FewBits:
         """Some tokens, [tokens], with the ranges that they need and no others."""
@@ -98,6 +110,46 @@ class FewBits:
         """Of what `tensors` told."""
         sharing = None if self.sharing is None else tensors["sharing"]
         return replace(self, codes=tensors["codes"], low=tensors["low"], step=tensors["step"], sharing=sharing)
+
+    def _numbers(self) -> Tensor:
+        """The codes, [tokens, dimensions], float32."""
+        return (one_a_byte(self.codes, (self.size,)) if self.bits == 4 else self.codes).float()
+
+    def _parts(self, sizes: Sequence[int]) -> Iterator[FewBits]:
+        """The tokens of each list."""
+        start = 0
+        for size in sizes:
+            own = slice(start, start + size)
+            if self.sharing is None:
+                yield replace(self, codes=self.codes[own], low=self.low[own], step=self.step[own])
+            else:
+                yield replace(self, codes=self.codes[own], sharing=self.sharing[own])
+            start += size
+
+    def _times(self, queries: Tensor) -> Tensor:
+        """Each token times queries, [queries, dimensions]: codes times queries, of each range by its step."""
+        if self.sharing is None:
+            ranges = zip(torch.split(self._numbers(), GROUP, 1), torch.split(queries, GROUP, 1), strict=True)
+            products = torch.stack([codes @ query.mT for codes, query in ranges], 1)
+            low = torch.stack([query.sum(1) for query in torch.split(queries, GROUP, 1)])
+            return (products * self.step.float()[..., None]).sum(1) + self.low.float() @ low
+        shared = self.sharing.view(-1, GROUP) if len(self.sharing) % GROUP == 0 else self.sharing[:0].view(-1, GROUP)
+        if not len(shared) or not bool((shared == shared[:, :1]).all()):
+            return self.read(torch.float32) @ queries.mT
+        low, step = (one.index_select(0, shared[:, 0]).float() for one in (self.low, self.step))
+        codes = self._numbers().view(len(shared), GROUP, self.size)
+        found = codes @ (step[:, None] * queries).mT + (low @ queries.mT)[:, None]
+        return found.flatten(0, 1)
+
+    def _by(self, weights: Tensor) -> Tensor:
+        """The sum of all tokens by weights, [tokens, queries]."""
+        if self.sharing is not None:
+            return weights.mT @ self.read(torch.float32)
+        steps, found = self.step.float(), []
+        for number, codes in enumerate(torch.split(self._numbers(), GROUP, 1)):
+            found.append((weights * steps[:, number : number + 1]).mT @ codes)
+        low = (weights.mT @ self.low.float()).repeat_interleave(GROUP, 1)[:, : self.size]
+        return torch.cat(found, 1) + low
 
     def _spread(self, ranges: Tensor) -> Tensor:
         """A number of its range for each value, [tokens, dimensions], float32."""

@@ -18,6 +18,7 @@ from transformers import DynamicCache, PreTrainedModel
 from mnemos.activation.cache.coded import Coded, Coding
 from mnemos.activation.cache.few_bits import FewBits
 from mnemos.activation.cache.held import Stored
+from mnemos.activation.cache.products import weighted, with_queries
 from mnemos.activation.cache.quantisers.kivi import read_bits
 from mnemos.errors import InvalidInput
 
@@ -97,6 +98,14 @@ class Smoothed:
         heads = self.heads.long()
         whole = self.coded.read(torch.float32) * self.channels.reach[heads] + self.channels.middle[heads]
         return whole.clamp_(torch.finfo(dtype).min, torch.finfo(dtype).max).to(dtype)
+
+    def products(self, queries: Tensor, sizes: Sequence[int]) -> Tensor:
+        """With the queries of each list."""
+        return with_queries(self.read(torch.float32), queries, sizes)
+
+    def weighted(self, weights: Tensor, sizes: Sequence[int]) -> Tensor:
+        """By the weights of each list."""
+        return weighted(self.read(torch.float32), weights, sizes)
 
     def taken(self, index: Tensor) -> Smoothed:
         """Some of them."""
