@@ -18,7 +18,6 @@ from transformers import DynamicCache, PreTrainedModel
 from mnemos.activation.cache.coded import Coded, Coding
 from mnemos.activation.cache.few_bits import FewBits
 from mnemos.activation.cache.held import Stored
-from mnemos.activation.cache.products import weighted, with_queries
 from mnemos.activation.cache.quantisers.kivi import read_bits
 from mnemos.errors import InvalidInput
 
@@ -101,11 +100,20 @@ class Smoothed:
 
     def products(self, queries: Tensor, sizes: Sequence[int]) -> Tensor:
         """With the queries of each list."""
-        return with_queries(self.read(torch.float32), queries, sizes)
+        middle, reach = self._by_list(len(sizes))
+        moved = (queries * middle).sum(-1).repeat_interleave(torch.tensor(sizes, device=queries.device), 0)
+        return self.coded.products(queries * reach, sizes) + moved
 
     def weighted(self, weights: Tensor, sizes: Sequence[int]) -> Tensor:
         """By the weights of each list."""
-        return weighted(self.read(torch.float32), weights, sizes)
+        middle, reach = self._by_list(len(sizes))
+        sums = torch.stack([own.sum(0) for own in torch.split(weights, [*sizes])])
+        return self.coded.weighted(weights, sizes) * reach + sums[..., None] * middle
+
+    def _by_list(self, lists: int) -> tuple[Tensor, Tensor]:
+        """Middle and reach of each head of each row, [lists, 1, dimensions]."""
+        rows = lists // len(self.channels.middle)
+        return self.channels.middle.repeat(rows, 1)[:, None], self.channels.reach.repeat(rows, 1)[:, None]
 
     def taken(self, index: Tensor) -> Smoothed:
         """Some of them."""
