@@ -14,7 +14,7 @@ from transformers.cache_utils import CacheLayerMixin
 from mnemos.activation.cache.budgets import Budget, Spread, best
 from mnemos.activation.cache.held import NOWHERE, Held, Storing
 from mnemos.activation.cache.looking import Asked, Seen, attention
-from mnemos.activation.cache.noting import Noted, arrived, carrying, merged
+from mnemos.activation.cache.noting import Noted, carrying, limited, merged
 from mnemos.activation.cache.policy import Policy, Shown
 from mnemos.activation.cache.stepping import step
 from mnemos.activation.cache.turning import Turning
@@ -156,7 +156,7 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         held, at = self._arrive(asked)
         there = at.to(asked.query.device)
         rules, positions = self.rules, held.shaped(held.positions, NOWHERE)
-        only = rules.policy.allowed(arrived(held, there)) if rules.policy.tokens else None
+        only = limited(rules.policy, held, there) if rules.policy.tokens else None
         noted = Noted(rules.policy, rules.layer, rules.window, held, positions)
         if only is None and asked.is_step:
             wanted = noted if rules.policy.steps and rules.policy.looks != 0 else None

@@ -52,8 +52,8 @@ class Seen:
     window: int | None
     is_whole: bool
     """Whether there is a token in every slot, and no padding among the queries."""
-    only: Tensor | None = None
-    """To what each query is limited, [rows, heads, queries, held]; None: to its past."""
+    only: Callable[[slice], Tensor] | None = None
+    """To what some of the queries are limited, [rows, heads, some, held]; None: to their past."""
 
 
 def attention(asked: Asked, seen: Seen, looks: int | None, note: Note, *, steps: bool = True) -> Tensor:
@@ -100,7 +100,7 @@ def _allowed(seen: Seen, part: slice) -> Tensor:
     if seen.window is not None:
         allowed &= keys > at - seen.window
     if seen.only is not None:
-        allowed &= seen.only[:, :, part]
+        allowed &= seen.only(part)
     return allowed
 
 

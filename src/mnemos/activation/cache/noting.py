@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +65,23 @@ def arrived(held: Held, at: Tensor) -> Arrived:
     """
     marks = {name: held.shaped(mark) for name, mark in held.marks.items()}
     return Arrived(held.shaped(held.positions, NOWHERE), at, marks)
+
+
+def limited(policy: Policy, held: Held, at: Tensor) -> Callable[[slice], Tensor] | None:
+    """To what some of the new tokens are limited, [rows, heads, some, held]; None: to nothing less than their past.
+
+    Not for all at once, which would be a square of a long text.
+    """
+    all_new = arrived(held, at)
+    if not policy.tokens or policy.allowed(replace(all_new, at=at[:, :0])) is None:
+        return None
+
+    def only(part: slice) -> Tensor:
+        found = policy.allowed(replace(all_new, at=at[:, part]))
+        assert found is not None
+        return found
+
+    return only
 
 
 def carrying(held: Held, ids: Tensor | None, at: Tensor, policy: Policy) -> Held:

@@ -166,7 +166,8 @@ class Policy:
     def allowed(self, arrived: Arrived) -> Tensor | None:
         """To what of its past each new token is limited, [rows, heads, new, held], if the policy has `tokens`.
 
-        None: to nothing less.
+        It is asked for some of the new tokens at a time, those of `arrived.at`. None, for all or for none of them: to
+        nothing less.
         """
         return None
 

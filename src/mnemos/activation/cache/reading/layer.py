@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -63,14 +64,15 @@ class ReadingLayer(MemoryLayer):  # type: ignore[no-untyped-call]
         there = at.to(asked.query.device)
         near = held.shaped(held.positions, NOWHERE)
         keys, values, positions = held.shaped(held.keys.read()), held.shaped(held.values.read()), near
-        is_whole, allowed = held.is_even and bool((at != NOWHERE).all()), None
+        is_whole, only = held.is_even and bool((at != NOWHERE).all()), None
         if far is not None:
             keys, values = torch.cat([far.keys, keys], 2), torch.cat([far.values, values], 2)
             positions = torch.cat([far.positions, positions], -1)
             is_whole = is_whole and bool((far.positions != NOWHERE).all())
-            allowed = None if far.allowed is None else pad(far.allowed, (0, near.shape[-1]), value=True)
+            if far.allowed is not None:
+                only = partial(_some, pad(far.allowed, (0, near.shape[-1]), value=True))
         self.looked, self.at = (positions != NOWHERE).sum(-1).cpu(), at
-        seen = Seen(keys, values, positions, there, None, is_whole, allowed)
+        seen = Seen(keys, values, positions, there, None, is_whole, only)
         noted = Noted(self.reads, self.rules.layer, None, held, near)
         behind = near.shape[-1]
         found = attention(asked, seen, self.reads.looks, lambda weights, part: noted(weights[..., -behind:], part))
@@ -222,3 +224,8 @@ def layer_of(rules: Rules, rest: Rest) -> MemoryLayer:
     if isinstance(rules.policy, Retrieval) and rules.window is None:
         return ReadingLayer(rules, rules.policy, rest)
     return MemoryLayer(rules)
+
+
+def _some(allowed: Tensor, part: slice) -> Tensor:
+    """What some of the queries may look at."""
+    return allowed[:, :, part]
