@@ -10,12 +10,15 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "src")]
 
+from agreement import Found  # noqa: E402
+from agreement import table as agreement_table  # noqa: E402
 from plot import cost_plot, log_plot, share_plot, state_plot  # noqa: E402
 from tables import comparison, curve, own_table  # noqa: E402
 
@@ -24,6 +27,8 @@ from mnemos.bench import (  # noqa: E402
     forget_report,
     forms_report,
     join_report,
+    kv_bars,
+    kv_report,
     layers_report,
     levels_report,
     lm_report,
@@ -38,12 +43,14 @@ from mnemos.bench.table import Table  # noqa: E402
 DOCUMENTS = (
     "README.md",
     *(f"docs/{name}.md" for name in ("benchmarks", "update", "levels", "context", "forget", "gate")),
-    *(f"docs/{name}.md" for name in ("proxy", "server", "forms", "neural-memory")),
+    *(f"docs/{name}.md" for name in ("proxy", "server", "forms", "cache-policies", "neural-memory")),
 )
 LEFT_OUT = ("static", "BM25+static", "95% interval")
 """Columns that the README has no room for."""
 PLOT = "docs/search-time.svg"
 FORGET_PLOT = "docs/forget-curve.svg"
+KV_PLOTS = {"recall": "docs/kv-recall.svg", "untold": "docs/kv-untold.svg", "again": "docs/kv-again.svg"}
+KV_LINES = ("oracle", "snapkv", "tova", "h2o", "expected", "streaming", "random")
 REUSE_PLOT = "docs/reuse-time.svg"
 FORMS_PLOT = "docs/forms-uses.svg"
 STATE_PLOT = "docs/mqar-state.svg"
@@ -214,6 +221,19 @@ def reuse() -> str:
     return "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in reuse_report.tables(run))
 
 
+def kv(part: str) -> str:
+    """Caches that keep a part: all in one, each task, bits, speed, or what was aimed at."""
+    run = kv_report.from_json(raw("kv"))
+    if part == "overview":
+        return kv_report.overview_table(run).markdown()
+    if part == "tasks":
+        return "\n\n".join(
+            f"{one.title}:\n\n{one.markdown()}" for one in (kv_report.task_table(run, t) for t in run.tasks)
+        )
+    made = {"storing": kv_report.storing_table, "speed": kv_report.speed_table, "bars": kv_bars.table}
+    return made[part](run).markdown()
+
+
 def in_forms(*names: str) -> str:
     """Some tables of a run of `mnemos bench forms`, each under its name."""
     found = forms_report.by_name(forms_report.from_json(raw("forms")))
@@ -332,6 +352,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "join": join,
     "join-needed": join_needed,
     "join-made-with": lambda: made_with("join"),
+    **{f"kv-{part}": partial(kv, part) for part in ("overview", "tasks", "storing", "speed", "bars")},
+    "kv-made-with": lambda: made_with("kv"),
+    "congruence": lambda: agreement_table(map(Found.read, raw("congruence")["found"])).markdown(),
+    "congruence-made-with": lambda: made_with("congruence"),
     "reuse": reuse,
     "reuse-made-with": lambda: made_with("reuse"),
     "forms": lambda: in_forms("forms"),
@@ -375,6 +399,14 @@ def rendered() -> dict[Path, str]:
                 up="answers right",
                 low=0.8,
             )
+    kept = kv_report.from_json(raw("kv"))
+    for task, path in KV_PLOTS.items():
+        found[ROOT / path] = share_plot(
+            kv_report.points(kept, task, KV_LINES),
+            title=f"Answers right: {task}",
+            across="part of the tokens that is kept",
+            up="answers right",
+        )
     timed = reuse_report.from_json(raw("reuse"))
     found[ROOT / REUSE_PLOT] = log_plot(
         reuse_report.times(timed, 1),

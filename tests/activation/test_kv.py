@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,6 @@ from mnemos.activation.models import Decoder
 from mnemos.rendering import render
 
 TOKENIZER = tokenizer_of()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "memory.db"
-
-
-@pytest.fixture
-def memory(path: Path) -> Iterator[Mnemos]:
-    with Mnemos(path) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,11 @@ from mnemos.activation.quantising import (
     GROUP,
     TOKENS,
     Quantised,
-    _one_a_byte,
-    _two_a_byte,
+    one_a_byte,
     packed,
     quantised,
     restored,
+    two_a_byte,
     unpacked,
 )
 
@@ -93,9 +93,9 @@ def test_bytes_are_those_that_are_counted(kept: Tensor, bits: int, along: int) -
 @given(st.integers(1, 4), st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32))
 def test_two_codes_in_a_byte_are_taken_apart_again(heads: int, count: int, width: int, seed: int) -> None:
     codes = torch.randint(0, 16, (heads, count, width), generator=torch.Generator().manual_seed(seed)).to(torch.uint8)
-    together = _two_a_byte(codes)
+    together = two_a_byte(codes)
     assert together.numel() == heads * ((count * width + 1) // 2)
-    assert torch.equal(_one_a_byte(together, (count, width)), codes)
+    assert torch.equal(one_a_byte(together, (count, width)), codes)
 
 
 @pytest.mark.parametrize("bits", [4, 8])

@@ -58,7 +58,7 @@ def test_every_command_is_tried() -> None:
         *("cube import", "cube show", "cube fuse", "cube compare"),
         *("serve", "key create", "key list", "key revoke"),
         *("bench recall", "bench update", "bench levels", "bench forget", "bench join", "bench reuse"),
-        *("bench forms", "bench mqar", "bench layers", "bench lm"),
+        *("bench forms", "bench kv", "bench mqar", "bench layers", "bench lm"),
     }
 
 

@@ -25,7 +25,7 @@ ASKED = (
     *("why", "admit"),
     *("entities", "graph", "alias"),
     *("forget", "budget", "pin", "unpin", "expire", "bench forget", "bench levels"),
-    *("bench join", "bench reuse", "bench forms"),
+    *("bench join", "bench reuse", "bench forms", "bench kv"),
     *("bench mqar", "bench layers", "bench lm"),
     *("forms", "promote", "demote"),
     *("cube export", "cube import", "cube show", "cube fuse", "cube compare"),
@@ -43,7 +43,7 @@ def examples_of(words: str) -> list[str]:
 GROUPS = ("", "bench", "cube", "key")
 LISTENS = "serve"
 """Runs until it is told to stop."""
-TRAIN = ("bench join", "bench reuse", "bench forms", "bench mqar", "bench layers", "bench lm")
+TRAIN = ("bench join", "bench reuse", "bench forms", "bench kv", "bench mqar", "bench layers", "bench lm")
 """Need torch, and minutes; their tests stand with those of the benchmarks."""
 BRIEF = [words for words in (*GROUPS, *COMMANDS) if words not in (LISTENS, *TRAIN)]
 EXAMPLES = [(words, example) for words in BRIEF for example in examples_of(words)]
@@ -98,7 +98,7 @@ def shared_options() -> set[str]:
 def test_the_page_names_no_other_command() -> None:
     named = re.findall(
         r"^### `mnemos (cube [a-z]+|[a-z-]+"
-        r"(?: recall| update| levels| forget| join| reuse| forms| mqar| layers| lm| create| list| revoke)?)",
+        r"(?: recall| update| levels| forget| join| reuse| forms| kv| mqar| layers| lm| create| list| revoke)?)",
         DOCS.read_text("utf-8"),
         re.M,
     )

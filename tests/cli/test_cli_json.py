@@ -127,7 +127,7 @@ LINES: dict[str, tuple[list[str], set[str]]] = {
 
 def test_every_command_is_tried() -> None:
     assert COMMANDS.keys() - LINES.keys() == {
-        *("serve", "mcp", "bench join", "bench reuse", "bench forms"),
+        *("serve", "mcp", "bench join", "bench reuse", "bench forms", "bench kv"),
         *("bench mqar", "bench layers", "bench lm"),
     }
 

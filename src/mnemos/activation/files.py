@@ -8,32 +8,23 @@ file. To be kept for good a file is handed to the store, which names it by its c
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from mnemos.activation.blocks import Block, BlockDamaged, BlockRefused, misfits
+from mnemos.activation.blocks import Block, BlockRefused, misfits
 from mnemos.activation.fingerprint import Fingerprint, differences
 from mnemos.activation.models import Layers
 from mnemos.activation.quantising import STORAGES, Storage, packed, unpacked
+from mnemos.activation.sealed import Header, Sealed, Tensors
 from mnemos.activation.sums import quick_sum
 
-DIGITS = 16
 SMALL = 1 << 18
 """Keys of layers that are written as one."""
-KIND = "mnemos.block.1"
-"""What a file says that it is; the number changes with the layout."""
-Tensors = dict[str, Tensor]
-Header = dict[str, Any]
+BLOCKS = Sealed("block", "mnemos.block.1", "drop it and encode the memory again")
 
 
 def save(block: Block, path: Path, storage: Storage = "full") -> None:
@@ -60,10 +51,9 @@ def save(block: Block, path: Path, storage: Storage = "full") -> None:
         "fingerprint": block.fingerprint.to_json(),
         "sums": {name: quick_sum(kept) for name, kept in tensors.items()},
     }
-    # one entry: several would be written in any order, and one block be two files
     part = path.with_name(f"{path.name}.part")
     try:
-        save_file(tensors, part, {KIND: _signed(json.dumps(header, sort_keys=True))})
+        BLOCKS.write(tensors, header, part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -94,12 +84,12 @@ def load(
         BlockRefused: another model made it, or it is of another text or after other sinks; each difference is named.
         BlockDamaged: the file is missing, cut off, damaged, or no block.
     """
-    header, tensors = _opened(path)
-    with _whole(path):
+    header, tensors = BLOCKS.opened(path)
+    with BLOCKS.whole(path):
         found = Fingerprint.from_json(header["fingerprint"])
     if found != expected and (different := differences(expected, found)):
         raise BlockRefused(different)
-    with _whole(path):
+    with BLOCKS.whole(path):
         if check:
             _compare(tensors, header["sums"], path)
         block = _block(header, tensors, found)
@@ -115,42 +105,9 @@ def described(path: Path) -> tuple[Fingerprint, Storage, int]:
     Raises:
         BlockDamaged: the file is missing, cut off, or no block.
     """
-    header, tensors = _opened(path)
-    with _whole(path):
+    header, tensors = BLOCKS.opened(path)
+    with BLOCKS.whole(path):
         return Fingerprint.from_json(header["fingerprint"]), _storage(header), len(tensors["ids"])
-
-
-def _opened(path: Path) -> tuple[Header, Tensors]:
-    """A file's header, and its tensors as views of the mapped file."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            said: dict[str, str] = file.metadata() or {}
-            names: list[str] = file.keys()
-            tensors = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path, f"cannot be read: {error}") from error
-    if KIND not in said:
-        raise _damaged(path, f"holds no block of this release ({KIND}), but {', '.join(said) or 'tensors of no kind'}")
-    with _whole(path):
-        told = said[KIND][DIGITS:]
-        if said[KIND] != _signed(told):
-            raise ValueError("its header is not the one written")
-        header: Header = json.loads(told)
-    return header, tensors
-
-
-def _signed(header: str) -> str:
-    """A header after the beginning of its hash."""
-    return hashlib.sha256(header.encode()).hexdigest()[:DIGITS] + header
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """What is missing or strange in a file's parts is told as damage."""
-    try:
-        yield
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise _damaged(path, f"is not put together as a block: {error}") from error
 
 
 def _block(header: Header, tensors: Tensors, fingerprint: Fingerprint) -> Block:
@@ -177,7 +134,9 @@ def _storage(header: Header) -> Storage:
 def _compare(tensors: Tensors, sums: Mapping[str, str], path: Path) -> None:
     wrong = sorted(name for name, kept in tensors.items() if sums.get(name) != quick_sum(kept))
     if wrong or set(sums) != set(tensors):
-        raise _damaged(path, f"is damaged: the bytes of {', '.join(wrong[:3]) or 'a tensor'} are not those written")
+        raise BLOCKS.damaged(
+            path, f"is damaged: the bytes of {', '.join(wrong[:3]) or 'a tensor'} are not those written"
+        )
 
 
 def _runs(layers: Layers) -> Iterator[Layers]:
@@ -189,7 +148,3 @@ def _runs(layers: Layers) -> Iterator[Layers]:
         run = list(alike)
         count = max(1, SMALL // max(run[0][0].numel(), run[0][1].numel()))
         yield from (run[at : at + count] for at in range(0, len(run), count))
-
-
-def _damaged(path: Path, problem: str) -> BlockDamaged:
-    return BlockDamaged(f"{path.name} {problem}; drop it and encode the memory again")

@@ -36,7 +36,7 @@ class Decoder:
         self.config = model.config.get_text_config()
         base = _decoder(model)
         self.layers: Sequence[nn.Module] = base.layers
-        self.layer_types = _layer_types(self.config, len(base.layers))
+        self.layer_types = layer_types(self.config, len(base.layers))
         self.rotation = Rotation(base.rotary_emb)
         self._prove()
 
@@ -152,7 +152,8 @@ def _decoder(model: PreTrainedModel) -> Any:
     return base
 
 
-def _layer_types(config: Any, count: int) -> tuple[str, ...]:
+def layer_types(config: Any, count: int) -> tuple[str, ...]:
+    """Which attention each of so many layers has: "full_attention" or "sliding_attention"."""
     window = getattr(config, "sliding_window", None)
     types = getattr(config, "layer_types", None) or [SLIDING if window else FULL] * count
     strange = sorted(set(types) - {FULL, SLIDING})

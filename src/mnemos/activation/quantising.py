@@ -91,7 +91,7 @@ def quantised(kept: Tensor, bits: int, along: int) -> Quantised:
     divisor = torch.where(step == 0, torch.ones_like(step), step).float().unsqueeze(inner)
     codes = (groups - low.float().unsqueeze(inner)).div_(divisor).round_().clamp_(0, 2**bits - 1).to(torch.uint8)
     whole = codes.flatten(along, inner).narrow(along, 0, kept.shape[along])
-    return Quantised(_two_a_byte(whole) if bits == 4 else whole.contiguous(), low, step, _shape(kept), bits, along)
+    return Quantised(two_a_byte(whole) if bits == 4 else whole.contiguous(), low, step, _shape(kept), bits, along)
 
 
 def restored(kept: Quantised, dtype: torch.dtype) -> Tensor:
@@ -108,7 +108,7 @@ def restored(kept: Quantised, dtype: torch.dtype) -> Tensor:
 def _restored(codes: Tensor, low: Tensor, step: Tensor, kept: Quantised, dtype: torch.dtype) -> Tensor:
     """Some heads of a tensor, float32."""
     inner = kept.along + 1
-    single = _one_a_byte(codes, kept.shape[1:]) if kept.bits == 4 else codes
+    single = one_a_byte(codes, kept.shape[1:]) if kept.bits == 4 else codes
     groups = _groups(single, kept.along).float()
     groups.mul_(step.float().unsqueeze(inner)).add_(low.float().unsqueeze(inner))
     if dtype == torch.float16:
@@ -195,13 +195,15 @@ def _rounded(exact: Tensor, dtype: torch.dtype, *, up: bool) -> Tensor:
     return torch.where(wrong, torch.nextafter(near, away), near)
 
 
-def _two_a_byte(codes: Tensor) -> Tensor:
+def two_a_byte(codes: Tensor) -> Tensor:
+    """Codes below 16, [rows, ...], two in each byte, [rows, bytes]: the second half of a row above its first."""
     flat = codes.flatten(1)
     half = (flat.shape[1] + 1) // 2
     return flat[:, :half] | pad(flat[:, half:], (0, 2 * half - flat.shape[1])) << 4
 
 
-def _one_a_byte(codes: Tensor, shape: tuple[int, ...]) -> Tensor:
+def one_a_byte(codes: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The inverse of `two_a_byte`, [rows, *shape]."""
     return torch.cat([codes & 15, codes >> 4], 1)[:, : prod(shape)].reshape(-1, *shape)
 
 

@@ -17,6 +17,7 @@ from mnemos._version import __version__
 from mnemos.cli import (
     answers,
     asking,
+    caching,
     changes,
     cubing,
     files,
@@ -205,6 +206,7 @@ main = Application(
             upkeep,
             asking,
             measuring,
+            caching,
             learning,
             serving,
         )

@@ -56,7 +56,7 @@ def trained(recipe: Recipe, tell: Tell | None = None) -> LlamaForCausalLM:
     Raises:
         NotLearned: it did not learn its task.
     """
-    return _kept(recipe, lambda: learn(recipe, trained(recipe.start, tell) if recipe.start else None, tell))
+    return kept(recipe, lambda: learn(recipe, trained(recipe.start, tell) if recipe.start else None, tell))
 
 
 def schooled(at: School = SCHOOL, tell: school.Tell | None = None) -> LlamaForCausalLM:
@@ -67,22 +67,23 @@ def schooled(at: School = SCHOOL, tell: school.Tell | None = None) -> LlamaForCa
     Raises:
         NotLearned: it did not learn enough.
     """
-    return _kept(at, lambda: school.learn(at, trained(at.start), tell))
+    return kept(at, lambda: school.learn(at, trained(at.start), tell))
 
 
-def _kept(known: Known, make: Callable[[], LlamaForCausalLM]) -> LlamaForCausalLM:
-    kept = folder() / f"{known.key}.safetensors"
-    if kept.is_file():
+def kept(known: Known, make: Callable[[], LlamaForCausalLM]) -> LlamaForCausalLM:
+    """A model from the folder, in evaluation mode; made, and laid into it, if it is not there."""
+    path = folder() / f"{known.key}.safetensors"
+    if path.is_file():
         model = LlamaForCausalLM(known.config())
-        model.load_state_dict(load_file(kept))
+        model.load_state_dict(load_file(path))
         model.train(False)
         return model
     model = make()
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".making-") as making:
-        made = Path(making, kept.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".making-") as making:
+        made = Path(making, path.name)
         save_file(model.state_dict(), made)
-        made.replace(kept)
+        made.replace(path)
     return model
 
 
