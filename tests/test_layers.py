@@ -127,7 +127,7 @@ def test_a_file_imports_only_what_is_below_it(path: Path) -> None:
 
 
 def test_only_benchmarks_of_models_need_torch() -> None:
-    bench = [path for path in FILES if layer(path) == "bench" and path.parent.name not in ("forms", "neural")]
+    bench = [path for path in FILES if layer(path) == "bench" and path.parent.name not in ("caches", "forms", "neural")]
     assert not [path for path in bench if {"torch", "transformers", "safetensors"} & set(imports(path))]
 
 
