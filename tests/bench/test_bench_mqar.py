@@ -146,3 +146,15 @@ def test_the_command_measures_saves_and_keeps(tmp_path: Path, monkeypatch: pytes
     wrong = CliRunner().invoke(main, ["bench", "mqar", "--preset", "gru"])
     assert wrong.exit_code == 2
     assert "gru" in wrong.stderr
+
+
+def test_what_was_tried_is_there_when_a_run_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def known(name: str, layer: object, task: mqar.Task, plan: mqar.Plan, rate: float, seed: int) -> report.Trial:
+        if name == "lstm":
+            raise KeyboardInterrupt
+        return report.Trial(name, task.name, rate, 1, 1, 1.0)
+
+    monkeypatch.setattr(mqar, "trial", known)
+    line = ["bench", "mqar", "--preset", "retnet", "--preset", "lstm", "--save", str(tmp_path / "file")]
+    assert CliRunner().invoke(main, line).exit_code == 130
+    assert [one["name"] for one in json.loads((tmp_path / "file").read_text("utf-8"))["trials"]] == ["retnet"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,8 +33,8 @@ def mqar(
     needs_torch("bench mqar")
     from mnemos.bench import mqar_report
     from mnemos.bench.neural import mqar as measure
-    from mnemos.bench.results import load
 
+    write = _writer(mqar_report, save, keep)
     with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
         run = measure.run(
             measure.QUICK if quick else measure.FULL,
@@ -40,10 +42,10 @@ def mqar(
             tasks=task,
             seed=seed,
             progress=lambda name, done, total: progress(done, total),
+            so_far=write,
         )
-    if keep and save is not None and save.exists():
-        run = mqar_report.merged(mqar_report.from_json(load(save)), run)
-    show(mqar_report.to_json(run), mqar_report.tables(run), save, as_json)
+    run = write(run)
+    show(mqar_report.to_json(run), mqar_report.tables(run), None, as_json)
 
 
 bench.add_command(mqar)
@@ -105,8 +107,8 @@ def lm(
     needs_torch("bench lm")
     from mnemos.bench import lm_report
     from mnemos.bench.neural import lm as measure
-    from mnemos.bench.results import load
 
+    write = _writer(lm_report, save, keep)
     with progress_bar("measuring", bytes_=False, quiet=as_json) as progress:
         run = measure.run(
             files,
@@ -114,13 +116,30 @@ def lm(
             names=preset or (measure.QUICK_ONES if quick else ()),
             seed=seed,
             progress=lambda name, done, total: progress(done, total),
+            so_far=write,
         )
-    if keep and save is not None and save.exists():
-        run = lm_report.merged(lm_report.from_json(load(save)), run)
-    show(lm_report.to_json(run), lm_report.tables(run), save, as_json)
+    run = write(run)
+    show(lm_report.to_json(run), lm_report.tables(run), None, as_json)
 
 
 bench.add_command(lm)
+
+
+def _writer(report: Any, save: Path | None, keep: bool) -> Callable[[Any], Any]:
+    """What joins a run with results that are kept, and writes both: after each memory, for a run may be cut off."""
+    from mnemos.bench.results import load
+    from mnemos.bench.results import save as save_to
+
+    earlier = report.from_json(load(save)) if keep and save is not None and save.exists() else None
+
+    def write(run: Any) -> Any:
+        whole = run if earlier is None else report.merged(earlier, run)
+        if save is not None:
+            save_to(report.to_json(whole), save)
+        return whole
+
+    return write
+
 
 COMMANDS: tuple[click.Command, ...] = ()
 """None of its own: all of them stand under bench."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,7 @@ def run(
     names: Sequence[str] = (),
     seed: int = 0,
     progress: Progress | None = None,
+    so_far: Callable[[report.Run], object] | None = None,
 ) -> report.Run:
     """Train a model with each memory, and see who forgets.
 
@@ -91,6 +92,7 @@ def run(
         names: of contestants; none: all.
         seed: of weights, pieces and notes.
         progress: told what is done, in steps of training.
+        so_far: told of everything that was measured yet, after each contestant.
 
     Raises:
         InvalidInput: a name is not known, or the files cannot be used.
@@ -99,18 +101,21 @@ def run(
     if unknown := [name for name in chosen if name not in CONTESTANTS]:
         raise InvalidInput("preset", f"{unknown[0]!r} is not known", f"choose of {'; '.join(CONTESTANTS)}")
     books = pages.read(files)
-    scores = []
+    told = {"width": plan.width, "layers": plan.layers, "heads": plan.heads, "length": plan.length}
+    told |= {"bytes": plan.length * plan.batch * plan.steps, "notes": plan.notes, "others": plan.others}
+    told |= {"weights": plan.weights, "tested": plan.tested, "needles": plan.needles}
+    found = report.Run(told, (), seed, books.files)
     for done, name in enumerate(chosen):
 
         def tell(step: int, done: int = done, name: str = name) -> None:
             if progress:
                 progress(name, done * plan.steps + step, len(chosen) * plan.steps)
 
-        scores.append(scored(name, CONTESTANTS[name], books, plan, seed, tell))
-    told = {"width": plan.width, "layers": plan.layers, "heads": plan.heads, "length": plan.length}
-    told |= {"bytes": plan.length * plan.batch * plan.steps, "notes": plan.notes, "others": plan.others}
-    told |= {"tested": plan.tested, "needles": plan.needles}
-    return report.Run(told, scores, seed, books.files)
+        score = scored(name, CONTESTANTS[name], books, plan, seed, tell)
+        found = replace(found, scores=[*found.scores, score])
+        if so_far:
+            so_far(found)
+    return found
 
 
 def scored(

@@ -146,6 +146,7 @@ def run(
     tasks: Sequence[str] = (),
     seed: int = 0,
     progress: Progress | None = None,
+    so_far: Callable[[report.Run], object] | None = None,
 ) -> report.Run:
     """Train every contestant on every task, and see what it recalls.
 
@@ -155,6 +156,7 @@ def run(
         tasks: names of tasks; none: all.
         seed: of weights and texts.
         progress: told what is done.
+        so_far: told of everything that was tried yet, after each contestant.
 
     Raises:
         InvalidInput: a name is not known.
@@ -165,14 +167,16 @@ def run(
     if unknown := [name for name in tasks if name not in TASKS]:
         raise InvalidInput("task", f"{unknown[0]!r} is not known", f"choose of {'; '.join(TASKS)}")
     pairs = [(TASKS[task], name) for task in tasks or TASKS for name in chosen]
-    trials: list[report.Trial] = []
-    for done, (task, name) in enumerate(pairs):
-        trials += sweep(name, CONTESTANTS[name], task, plan, seed)
-        if progress:
-            progress(f"{task.name}: {name}", done + 1, len(pairs))
     told: dict[str, Any] = {"width": plan.width, "layers": plan.layers, "batch": plan.batch, "steps": plan.steps}
     told |= {"rates": list(plan.rates), "enough": plan.enough}
-    return report.Run(told, {task.name: _in_words(task) for task, _ in pairs}, trials, seed)
+    found = report.Run(told, {task.name: _in_words(task) for task, _ in pairs}, (), seed)
+    for done, (task, name) in enumerate(pairs):
+        found = replace(found, trials=[*found.trials, *sweep(name, CONTESTANTS[name], task, plan, seed)])
+        if so_far:
+            so_far(found)
+        if progress:
+            progress(f"{task.name}: {name}", done + 1, len(pairs))
+    return found
 
 
 def sweep(name: str, layer: Described, task: Task, plan: Plan, seed: int) -> list[report.Trial]:
