@@ -7,7 +7,7 @@ PIP = $(BIN)/pip --disable-pip-version-check
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types suite fuzz bench docs fit clean help
+.PHONY: demo test lint types suite coverage fuzz bench docs fit clean help
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,9 @@ types: $(VENV)/.$(EXTRAS)
 	$(BIN)/mypy
 
 suite: $(VENV)/.$(EXTRAS)
+	$(BIN)/python -m pytest -rs -n auto --dist loadfile
+
+coverage: $(VENV)/.$(EXTRAS) ## the test suite, and which lines it does not reach (a quarter slower)
 	$(BIN)/python -m pytest -rs -n auto --dist loadfile --cov=mnemos --cov-report=term:skip-covered
 
 fuzz: $(VENV)/.$(EXTRAS) ## ask every route of a server some hundred questions each (schemathesis, minutes)

@@ -140,7 +140,7 @@ def test_what_is_read_without_torch_is_what_torch_wrote(
     with (tmp_path / "adapter").open("rb") as stream:
         header = read_header(stream, (tmp_path / "adapter").stat().st_size)
     assert (header.form, header.fingerprint) == ("parametric", own.digest)
-    assert (tensors.BLOCK, tensors.ADAPTER) == (block_files.KIND, adapter_files.KIND)
+    assert (block_files.BLOCKS.kind, adapter_files.KIND) == (tensors.BLOCK, tensors.ADAPTER)
 
 
 def test_a_bound_store_keeps_what_came_and_makes_nothing_anew(
