@@ -9,7 +9,7 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 from mnemos.errors import InvalidInput
-from mnemos.neural.mixers import Described, named
+from mnemos.neural.mixers import Described, named, spelled
 
 GMU = "gmu"
 """The mixer that has no memory of its own: it reads what that of an earlier layer said."""
@@ -67,7 +67,7 @@ def described(layer: Described, number: int) -> dict[str, Any]:
         InvalidInput: it names something unknown, or shares the memory of no earlier layer.
     """
     place = f"layers[{number}]"
-    whole: dict[str, Any] = {"mixer": layer} if isinstance(layer, str) else dict(layer)
+    whole = spelled(layer)
     if whole.get("mixer") == GMU:
         of = whole.get("of")
         if isinstance(of, bool) or not isinstance(of, int) or not 0 <= of < number:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import elu, normalize
 
 from mnemos.errors import InvalidInput
+from mnemos.neural.named import looked_up
 
 Map = Callable[[Tensor], Tensor]
 
@@ -56,7 +57,5 @@ class Polynomial:
 def feature_map(chosen: str | Map, keys: int) -> tuple[Map, int]:
     """A map by its name, and the width of what it makes of so many numbers."""
     if isinstance(chosen, str):
-        if chosen not in MAPS:
-            raise InvalidInput("features", f"{chosen!r} is not known", f"choose of {', '.join(MAPS)}")
-        return MAPS[chosen], keys
+        return looked_up("features", chosen, MAPS), keys
     return chosen, chosen.width(keys) if isinstance(chosen, Polynomial) else keys

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from mnemos.errors import InvalidInput
+from mnemos.neural.named import looked_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,7 @@ LEARNERS = {
 
 def learner_of(chosen: str | Learner) -> Learner:
     """A learner by its name."""
-    if isinstance(chosen, Learner):
-        return chosen
-    if chosen not in LEARNERS:
-        raise InvalidInput("learner", f"{chosen!r} is not known", f"choose of {', '.join(LEARNERS)}")
-    return LEARNERS[chosen]
+    return chosen if isinstance(chosen, Learner) else looked_up("learner", chosen, LEARNERS)
 
 
 def newton_schulz(x: Tensor, steps: int) -> Tensor:

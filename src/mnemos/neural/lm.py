@@ -1,7 +1,7 @@
 """`MemoryLM`: a small causal language model, every layer of which has the memory that its configuration names.
 
 It is a `transformers` model: `save_pretrained`, `from_pretrained` and `generate` are theirs. What it has read is a
-`MemoryCache`, passed on under their name `past_key_values`, of constant size where no layer's state grows.
+`MemoryLMCache`, passed on under their name `past_key_values`, of constant size where no layer's state grows.
 
 What other parts of Mnemos do with it, and what not: text goes in as everywhere. Adapters (`mnemos.parametric`) are
 trained on its linear maps. Blocks of keys and values (`mnemos.activation`) do not apply: they are joined and rotated as
@@ -30,7 +30,7 @@ IGNORED = -100
 """The label of tokens that do not count."""
 
 
-class MemoryCache:
+class MemoryLMCache:
     """What a model has read. `forward` returns a new one, so that whoever keeps this one goes on from it again."""
 
     is_compileable = False
@@ -58,7 +58,7 @@ class MemoryLMOutput(ModelOutput):
     """Mean cross-entropy in nats, and what mixtures add to it in training; None without labels."""
     logits: Tensor | None = None
     """[batch, tokens, vocabulary]."""
-    past_key_values: MemoryCache | None = None
+    past_key_values: MemoryLMCache | None = None
     """What was read until now."""
 
 
@@ -98,7 +98,7 @@ class MemoryLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-cal
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
-        past_key_values: MemoryCache | None = None,
+        past_key_values: MemoryLMCache | None = None,
         labels: Tensor | None = None,
         use_cache: bool | None = None,
         return_dict: bool | None = None,
@@ -116,9 +116,9 @@ class MemoryLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-cal
             kwargs: what `transformers` passes on to every model; it is not used.
 
         Raises:
-            InvalidInput: what was read before is no `MemoryCache`.
+            InvalidInput: what was read before is no `MemoryLMCache`.
         """
-        if past_key_values is not None and not isinstance(past_key_values, MemoryCache):
+        if past_key_values is not None and not isinstance(past_key_values, MemoryLMCache):
             kind = type(past_key_values).__name__
             raise InvalidInput("past_key_values", f"is a {kind}", "give what this model returned, or nothing")
         tokens = input_ids.shape[1]
@@ -135,14 +135,14 @@ class MemoryLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-cal
         found = MemoryLMOutput(
             loss=None if labels is None else self._loss(logits, labels),
             logits=logits,
-            past_key_values=None if use_cache is False else MemoryCache(after, seen),
+            past_key_values=None if use_cache is False else MemoryLMCache(after, seen),
         )
         return found.to_tuple() if return_dict is False else found
 
     def prepare_inputs_for_generation(  # type: ignore[override]
         self,
         input_ids: Tensor,
-        past_key_values: MemoryCache | None = None,
+        past_key_values: MemoryLMCache | None = None,
         attention_mask: Tensor | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:

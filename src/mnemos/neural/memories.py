@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import gelu
 
 from mnemos.errors import InvalidInput
+from mnemos.neural.named import looked_up
 
 Apply = Callable[[int, Tensor], Tensor]
 """What the weight of a number makes of its input."""
@@ -41,6 +42,14 @@ class Vector:
     def forward(self, x: Tensor, apply: Apply) -> Tensor:
         """The answers to keys [..., tokens, keys]."""
         return apply(0, x)
+
+    def through(self, x: Tensor, weight: Tensor) -> Tensor:
+        """What a weight [..., 1, keys] makes of its input [..., tokens, keys]."""
+        return x * weight
+
+    def gradient(self, a: Tensor, delta: Tensor) -> Tensor:
+        """Of a weight, summed over tokens, from its factors."""
+        return (a * delta).sum(-2, keepdim=True)
 
     def factors(self, weights: Sequence[Tensor], k: Tensor, blame: Blame) -> Factors:
         """Gradients for keys [..., tokens, keys] at weights [..., 1, keys], in factors."""
@@ -77,6 +86,14 @@ class Deep:
             hidden = gelu(apply(layer, hidden))
         answer = apply(self.depth - 1, hidden)
         return x + self._normed(answer)[0] if self.residual else answer
+
+    def through(self, x: Tensor, weight: Tensor) -> Tensor:
+        """What a weight [..., inputs, outputs] makes of its input [..., tokens, inputs]."""
+        return x @ weight
+
+    def gradient(self, a: Tensor, delta: Tensor) -> Tensor:
+        """Of a weight, summed over tokens, from its factors."""
+        return a.transpose(-1, -2) @ delta
 
     def factors(self, weights: Sequence[Tensor], k: Tensor, blame: Blame) -> Factors:
         """Gradients for keys [..., tokens, keys] at weights [..., inputs, outputs], in factors."""
@@ -119,8 +136,4 @@ MEMORIES: dict[str, Memory] = {"vector": Vector(), "matrix": MATRIX, "mlp": Deep
 
 def memory_of(chosen: str | Memory) -> Memory:
     """A memory by its name."""
-    if not isinstance(chosen, str):
-        return chosen
-    if chosen not in MEMORIES:
-        raise InvalidInput("memory", f"{chosen!r} is not known", f"choose of {', '.join(MEMORIES)}")
-    return MEMORIES[chosen]
+    return looked_up("memory", chosen, MEMORIES) if isinstance(chosen, str) else chosen

@@ -95,6 +95,11 @@ def feed_of(described: Described, dim: int, place: str) -> nn.Module | None:
     return built(FEEDS[name], choices, place, dim)
 
 
+def spelled(mixer: Described) -> dict[str, Any]:
+    """A mixer's description as a mapping of its own."""
+    return {"mixer": mixer} if isinstance(mixer, str) else dict(mixer)
+
+
 def named(described: Described, kind: str, place: str) -> tuple[str, dict[str, Any]]:
     """The name that a description has under `kind`, and its choices.
 

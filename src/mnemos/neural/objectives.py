@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from mnemos.errors import InvalidInput
+from mnemos.neural.named import looked_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,4 @@ OBJECTIVES: dict[str, Objective] = {"dot": Dot(), "l2": L2(), "lp": Lp(), "huber
 
 def objective_of(chosen: str | Objective) -> Objective:
     """An objective by its name."""
-    if not isinstance(chosen, str):
-        return chosen
-    if chosen not in OBJECTIVES:
-        raise InvalidInput("objective", f"{chosen!r} is not known", f"choose of {', '.join(OBJECTIVES)}")
-    return OBJECTIVES[chosen]
+    return looked_up("objective", chosen, OBJECTIVES) if isinstance(chosen, str) else chosen

@@ -17,7 +17,7 @@ from mnemos.neural.memories import Memory
 from mnemos.neural.objectives import Objective
 from mnemos.neural.retentions import Retention
 from mnemos.neural.tokens import Tokens
-from mnemos.neural.trained import Weights, first_weights
+from mnemos.neural.trained import Weights, factors_at, first_weights, recalled
 
 
 class PeriodicState(NamedTuple):
@@ -60,9 +60,7 @@ class Periodic(nn.Module):
 
     def recall(self, q: Tensor, state: PeriodicState) -> Tensor:
         """Read without writing."""
-        weights = [self.retention.weights(raw) for raw in state.raw]
-        through = (lambda i, x: x * weights[i]) if self.memory.diagonal else (lambda i, x: x @ weights[i])
-        return self.memory.forward(q, through)
+        return recalled(self.memory, self.retention, state.raw, q)
 
     def step(self, tokens: Tokens, state: PeriodicState) -> tuple[Tensor, PeriodicState]:
         """Write one token, and read with what is known by then."""
@@ -101,14 +99,10 @@ class Periodic(nn.Module):
     def _gathered(self, tokens: Tokens, state: PeriodicState, written: Tensor) -> PeriodicState:
         """What tokens of one period add, each at the weights of its start."""
         weights = [self.retention.weights(raw) for raw in state.raw]
-        factors = self.memory.factors(
-            weights, tokens.k, lambda answer: self.objective.gradient(answer, tokens.v, tokens.threshold)
-        )
+        factors = factors_at(self.memory, self.objective, weights, tokens)
         rate, gathered = tokens.rate.unsqueeze(-1), []
         for old, (a, delta) in zip(state.gathered, factors, strict=True):
-            a = a * rate
-            gradient = (a * delta).sum(-2, keepdim=True) if self.memory.diagonal else a.transpose(-1, -2) @ delta
-            gathered.append(old - gradient)
+            gathered.append(old - self.memory.gradient(a * rate, delta))
         decay = state.log_decay if tokens.log_decay is None else state.log_decay + tokens.log_decay.sum((-1, -2))
         return state._replace(gathered=tuple(gathered), log_decay=decay, since=state.since + written)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from mnemos.errors import InvalidInput
+from mnemos.neural.named import looked_up
 
 Decay = Literal["none", "scalar", "channel"]
 
@@ -115,11 +115,7 @@ RETENTIONS = {
 
 def retention_of(chosen: str | Retention) -> Retention:
     """A retention by its name."""
-    if isinstance(chosen, Retention):
-        return chosen
-    if chosen not in RETENTIONS:
-        raise InvalidInput("retention", f"{chosen!r} is not known", f"choose of {', '.join(RETENTIONS)}")
-    return RETENTIONS[chosen]
+    return chosen if isinstance(chosen, Retention) else looked_up("retention", chosen, RETENTIONS)
 
 
 class Forget(nn.Module):

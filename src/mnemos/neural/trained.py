@@ -10,6 +10,7 @@ entropy, Newton–Schulz) are the weights of each token made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -47,6 +48,17 @@ def first_weights(memory: Memory, retention: Retention, heads: int, keys: int, v
     )
 
 
+def recalled(memory: Memory, retention: Retention, raw: Weights, q: Tensor) -> Tensor:
+    """What a memory answers to queries, [batch, heads, tokens, keys]; it stays as it is."""
+    weights = [retention.weights(one) for one in raw]
+    return memory.forward(q, lambda layer, x: memory.through(x, weights[layer]))
+
+
+def factors_at(memory: Memory, objective: Objective, weights: Sequence[Tensor], pairs: Past | Tokens) -> Factors:
+    """The gradients of an objective for some pairs at weights, in factors."""
+    return memory.factors(weights, pairs.k, lambda answer: objective.gradient(answer, pairs.v, pairs.threshold))
+
+
 class Trained(nn.Module):
     """Any memory, objective, retention and learner, but the delta rule; it starts from weights that are learnt."""
 
@@ -80,8 +92,7 @@ class Trained(nn.Module):
 
     def recall(self, q: Tensor, state: TrainedState) -> Tensor:
         """Read without writing."""
-        weights = [self.retention.weights(raw) for raw in state.raw]
-        return self.memory.forward(q, lambda layer, x: self._through(x, weights[layer]))
+        return recalled(self.memory, self.retention, state.raw, q)
 
     def step(self, tokens: Tokens, state: TrainedState) -> tuple[Tensor, TrainedState]:
         """Write one token, and read."""
@@ -98,7 +109,7 @@ class Trained(nn.Module):
                 momentum.append(written * surprise + (1 - written) * state.momentum[layer])
             change = -rate * newton_schulz(surprise, self.learner.orthogonal) if self.learner.orthogonal else surprise
             raw.append(decay * state.raw[layer] + written * change)
-        past = None if state.past is None else state.past.moved(lone)
+        past = None if state.past is None else state.past.moved(lone, seen)
         state = TrainedState(tuple(raw), tuple(momentum), past)
         return self.recall(tokens.q.unsqueeze(2), state).squeeze(2), state
 
@@ -112,12 +123,12 @@ class Trained(nn.Module):
 
     def _chunk(self, tokens: Tokens, state: TrainedState) -> tuple[Tensor, TrainedState]:
         seen = Past.of(tokens) if state.past is None else state.past.then(tokens)
-        past = None if state.past is None else state.past.moved(tokens)
+        past = None if state.past is None else state.past.moved(tokens, seen)
         factors = self._factors(seen, state)
         if self.retention.decay == "channel":
             read, raw = self._by_channels(tokens, factors, state.raw)
             return read, TrainedState(raw, (), past)
-        band = None if state.past is None else state.past.band(tokens)
+        band = None if state.past is None else state.past.band(tokens, seen)
         c = coefficients(tokens, band, self.learner.orthogonal > 0)
         unfold = self.learner.orthogonal or not self.retention.linear or self.memory.diagonal
         read, raw, momentum = (self._unfolded if unfold else self._folded)(tokens.q, factors, state, c)
@@ -165,7 +176,7 @@ class Trained(nn.Module):
 
         def through(layer: int, x: Tensor) -> Tensor:
             weight, factor = linked[layer]
-            z = self._through(x, weight)
+            z = self.memory.through(x, weight)
             return z if factor is None else z * factor
 
         read = self.memory.forward(q.unsqueeze(-2), through).squeeze(-2)
@@ -195,19 +206,12 @@ class Trained(nn.Module):
 
     def _factors(self, seen: Past, state: TrainedState) -> Factors:
         weights = [self.retention.weights(raw) for raw in state.raw]
-        return self.memory.factors(
-            weights, seen.k, lambda answer: self.objective.gradient(answer, seen.v, seen.threshold)
-        )
+        return factors_at(self.memory, self.objective, weights, seen)
 
     def _gradients(self, seen: Past, state: TrainedState) -> list[Tensor]:
         """Summed over the pairs, each as much as it counts."""
-        weight, factors = seen.weight.unsqueeze(-1), self._factors(seen, state)
-        if self.memory.diagonal:
-            return [(weight * a * delta).sum(-2, keepdim=True) for a, delta in factors]
-        return [(weight * a).transpose(-1, -2) @ delta for a, delta in factors]
-
-    def _through(self, x: Tensor, weight: Tensor) -> Tensor:
-        return x * weight if self.memory.diagonal else x @ weight
+        weight = seen.weight.unsqueeze(-1)
+        return [self.memory.gradient(weight * a, delta) for a, delta in self._factors(seen, state)]
 
     def _column(self, decay: Tensor) -> Tensor:
         """Decays [batch, heads, 1 or keys], shaped to multiply weights."""

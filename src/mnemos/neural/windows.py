@@ -41,18 +41,21 @@ class Past(NamedTuple):
         """These, and after them those of some tokens."""
         return _each(lambda old, new: torch.cat([old, new], 2), self, Past.of(tokens))
 
-    def moved(self, tokens: Tokens) -> Past:
-        """As many as these, the last of those that were written."""
-        every, length = self.then(tokens), self.k.shape[2]
+    def moved(self, tokens: Tokens, every: Past) -> Past:
+        """As many as these, the last of those that were written; `every` is `self.then(tokens)`."""
+        length = self.k.shape[2]
         if tokens.write is None:
             return _each(lambda one, _: one[:, :, -length:], every, every)
         last = _written(tokens.write, length).topk(length, -1).indices.sort(-1).values
         return _each(lambda one, _: _picked(one, last), every, every)
 
-    def band(self, tokens: Tokens) -> Tensor:
-        """How much each of `self.then(tokens)` counts in the window of each token, [batch, heads, tokens, those]."""
+    def band(self, tokens: Tokens, every: Past) -> Tensor:
+        """How much each of `every`, `self.then(tokens)`, counts in the window of each token.
+
+        Returns:
+            [batch, heads, tokens, those].
+        """
         length = self.k.shape[2]
-        every = self.then(tokens)
         if tokens.write is None:
             order = torch.arange(every.k.shape[2], device=every.k.device).expand(1, 1, -1)
         else:

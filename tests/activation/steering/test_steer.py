@@ -6,36 +6,19 @@ import pytest
 import torch
 from by_hand import FAMILIES, WALKED, left_padded, same_state, state, walk
 from models_built import build, tokens
+from steered import TEXTS, greedy, vector
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
 from mnemos import InvalidInput
 from mnemos.activation.steering import Condition, ControlVector, VectorRefused, steer
 from mnemos.activation.steering.conditions import similarity
-from mnemos.activation.steering.directions import Direction
 from mnemos.activation.steering.states import gathered
-
-TEXTS = [tokens(count, count) for count in (9, 4, 12)]
-
-
-def vector(*layers: int, seed: int = 0, width: int = 32) -> ControlVector:
-    """Any directions."""
-    chance = torch.Generator().manual_seed(seed)
-    units = torch.randn(len(layers), width, generator=chance)
-    made = {layer: Direction(unit / unit.norm(), 3.0) for layer, unit in zip(layers, units, strict=True)}
-    return ControlVector("any", made, "mean", "last")
 
 
 @pytest.fixture(scope="module")
 def llama() -> PreTrainedModel:
     return build(FAMILIES["llama"]())
-
-
-def greedy(model: PreTrainedModel, given: dict[str, Tensor], **more: object) -> Tensor:
-    """The next five tokens of each row, [rows, 5]."""
-    length = given["input_ids"].shape[1]
-    out = model.generate(**given, max_new_tokens=5, min_new_tokens=5, do_sample=False, **more)
-    return out[:, length:]
 
 
 def states_by_hand(model: PreTrainedModel, text: Tensor, layer: int) -> Tensor:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import torch
 from by_hand import FAMILIES, left_padded, same_state, state
-from models_built import build, tokens
-from test_steer import greedy, vector
+from models_built import build
+from steered import TEXTS, greedy, vector
 
 from mnemos.activation.cache import MemoryCache
 from mnemos.activation.steering import Condition, steer
-
-TEXTS = [tokens(count, count) for count in (9, 4, 12)]
 
 
 def test_steered_with_all_kept_it_says_what_it_says_with_the_librarys_cache() -> None:

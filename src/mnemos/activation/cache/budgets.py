@@ -122,12 +122,22 @@ def ordered(scores: Tensor) -> Tensor:
     return (bits << 32) + place
 
 
+def best_first(scores: Tensor) -> Tensor:
+    """Where the scores of each list stand, the highest first; of equal ones the later comes first.
+
+    Args:
+        scores: [..., tokens], and so is what is returned, int64.
+    """
+    return scores.shape[-1] - 1 - scores.flip(-1).argsort(dim=-1, descending=True, stable=True)
+
+
 def ranks(scores: Tensor) -> Tensor:
     """Which each is among the scores of its head, 0 for the highest; of equal ones the later comes first.
 
     Args:
         scores: [rows, heads, tokens], and so is what is returned.
     """
-    width = scores.shape[-1]
-    order = width - 1 - scores.flip(-1).argsort(dim=-1, descending=True, stable=True)
-    return torch.empty_like(order).scatter_(-1, order, torch.arange(width, device=order.device).expand_as(order))
+    order = best_first(scores)
+    return torch.empty_like(order).scatter_(
+        -1, order, torch.arange(order.shape[-1], device=order.device).expand_as(order)
+    )

@@ -250,8 +250,9 @@ class MemoryLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
             return None
         if self.rules.turning is None:
             raise InvalidInput("policy", "moves keys, and does not say so", "set its `moves`")
-        index = (held.positions != held.flat(places)).nonzero()[:, 0]
-        old, new = held.positions[index], held.flat(places)[index]
+        wanted = held.flat(places)
+        index = (held.positions != wanted).nonzero()[:, 0]
+        old, new = held.positions[index], wanted[index]
         return index, self.rules.turning.moved(held.keys.taken(index, old).read(), old, new, self.rules.kind)
 
     def _within(self, held: Held) -> Held:

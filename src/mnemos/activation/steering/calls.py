@@ -76,6 +76,11 @@ class Calls:
     now: Call | None = None
     """The call that goes on, or the last one."""
     _known: WeakKeyDictionary[Cache, Followed] = field(default_factory=WeakKeyDictionary)
+    _forward: inspect.Signature = field(init=False)
+    """What the model's layers are called with."""
+
+    def __post_init__(self) -> None:
+        self._forward = inspect.signature(self.stack.base.forward)
 
     @contextmanager
     def followed(self) -> Iterator[Calls]:
@@ -90,7 +95,7 @@ class Calls:
             self._known.clear()
 
     def _begin(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        given = inspect.signature(module.forward).bind(*args, **kwargs).arguments
+        given = self._forward.bind(*args, **kwargs).arguments
         given = {**given, **given.get("kwargs", {})}
         cache = given.get("past_key_values")
         known = self._known.get(cache) if isinstance(cache, Cache) and cache.get_seq_length() > 0 else None

@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, Literal, get_args
 
 import torch
@@ -27,7 +26,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from mnemos.activation.steering.calls import Calls
-from mnemos.activation.steering.stack import Stack, changed, stack_of
+from mnemos.activation.steering.stack import Stack, changed, read_number, stack_of
 from mnemos.errors import InvalidInput
 from mnemos.records import Hit, Memory
 
@@ -92,8 +91,7 @@ def inject(
     """
     stack = stack_of(model)
     number = stack.number(layer)
-    if isinstance(strength, bool) or not isinstance(strength, int | float) or not isfinite(strength):
-        raise InvalidInput("strength", f"{str(strength)[:40]!r} is no number", "give a factor, such as 4.0")
+    strength = read_number("strength", strength, "give a factor, such as 4.0")
     for field, value, known in (("places", places, PLACES), ("into", into, INTO)):
         if value not in known:
             raise InvalidInput(field, f"{str(value)[:20]!r} is unknown", f"use {' or '.join(known)}")

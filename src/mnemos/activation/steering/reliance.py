@@ -24,7 +24,7 @@ beams, several answers to a prompt, and candidates that are taken back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite, log
+from math import log
 from types import TracebackType
 from typing import Any, Literal, Self, get_args
 
@@ -33,7 +33,7 @@ from torch import Tensor
 from transformers import LogitsProcessor, PreTrainedModel
 
 from mnemos.activation.steering.second import SecondReading
-from mnemos.activation.steering.stack import stack_of
+from mnemos.activation.steering.stack import read_number, stack_of
 from mnemos.errors import InvalidInput
 
 Head = Literal["published", "plausible"]
@@ -117,12 +117,11 @@ class Reliance(LogitsProcessor):
             raise InvalidInput("alpha", f"{str(alpha)[:40]!r} is no share", "give a number from 0 to 1, or None")
         if isinstance(top, bool) or not isinstance(top, int) or top < 1:
             raise InvalidInput("top", f"{str(top)[:40]!r} is no number of tokens", "give 1 or more")
-        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not isfinite(threshold):
-            raise InvalidInput("threshold", f"{str(threshold)[:40]!r} is no number", "give 0 or less")
+        threshold = read_number("threshold", threshold, "give 0 or less")
         if head not in HEADS:
             raise InvalidInput("head", f"{str(head)[:20]!r} is unknown", f"use {' or '.join(HEADS)}")
         self._second = SecondReading(stack_of(model), questions)
-        self._alpha, self._top, self._threshold, self._head = alpha, top, float(threshold), head
+        self._alpha, self._top, self._threshold, self._head = alpha, top, threshold, head
         self._prompt: Tensor | None = None
         self._is_on = False
         self.gains: list[Tensor] = []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import torch
@@ -91,6 +92,17 @@ def stack_of(model: PreTrainedModel) -> Stack:
 def _attention(layer: nn.Module) -> nn.Module | None:
     found = (getattr(layer, name, None) for name in ATTENTIONS)
     return next((one for one in found if isinstance(one, nn.Module)), None)
+
+
+def read_number(field: str, value: object, mend: str) -> float:
+    """A finite number.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise InvalidInput(field, f"{str(value)[:40]!r} is no number", mend)
+    return float(value)
 
 
 @contextmanager

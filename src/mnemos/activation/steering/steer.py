@@ -26,7 +26,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from math import isfinite
 
 import torch
 from torch import Tensor
@@ -34,7 +33,7 @@ from transformers import PreTrainedModel
 
 from mnemos.activation.steering.calls import Call, Calls
 from mnemos.activation.steering.conditions import Condition, Rule
-from mnemos.activation.steering.stack import Stack, changed, stack_of
+from mnemos.activation.steering.stack import Stack, changed, read_number, stack_of
 from mnemos.activation.steering.vectors import ControlVector, VectorRefused
 from mnemos.errors import InvalidInput
 
@@ -118,10 +117,9 @@ def steer(
         VectorRefused: the vector is of a model of another size.
     """
     stack = stack_of(model)
-    if isinstance(strength, bool) or not isinstance(strength, int | float) or not isfinite(strength):
-        raise InvalidInput("strength", f"{str(strength)[:40]!r} is no number", "give how many sizes of it to add")
+    strength = read_number("strength", strength, "give how many sizes of it to add")
     chosen = _layers(stack, vector, layers)
-    moves = {layer: vector.directions[layer].whole.float() * float(strength) for layer in chosen}
+    moves = {layer: vector.directions[layer].whole.float() * strength for layer in chosen}
     read = [one.layer for one in _conditions(stack, when)]
     state = Steered(Calls(stack), when, moves, prompt, keep_norm)
     hooks = [(stack.layers[number], partial(state._after, number)) for number in sorted({*moves, *read})]

@@ -10,6 +10,7 @@ from transformers import LlamaForCausalLM
 
 from mnemos.activation.cache import MemoryCache
 from mnemos.activation.cache.held import Storing
+from mnemos.activation.cache.policy import Policy
 from mnemos.bench.caches.contenders import Contender
 from mnemos.bench.caches.texts import Texts
 from mnemos.bench.kv_report import Score
@@ -23,6 +24,7 @@ def answers(
     contender: Contender,
     share: float,
     storing: tuple[str, Storing] | None = None,
+    policy: Policy | None = None,
 ) -> Score:
     """Read every prompt at once, then ask token by token.
 
@@ -35,10 +37,11 @@ def answers(
         contender: what decides on what is kept.
         share: of the tokens seen so far that may be kept, 0 to 1.
         storing: how keys and values are kept, and what that is called; None: exactly.
+        policy: the contender's for these texts, where it was made before.
     """
     spread = contender.spread() if contender.spread else None
     how = storing[1] if storing else None
-    cache = MemoryCache(model, contender.made_for(texts, model), share, spread=spread, quantise=how)
+    cache = MemoryCache(model, policy or contender.made_for(texts, model), share, spread=spread, quantise=how)
     model(input_ids=texts.prompt, past_key_values=cache, logits_to_keep=1)
     held = [cache.bytes]
     said = []

@@ -96,21 +96,23 @@ def _scores(
     measured = [one for one in contenders() if not extent.policies or one.name in extent.policies]
     tasks = [name for name in extent.tasks if name != BOOK or words is not None]
     drawn = {name: _drawn(name, extent.texts, words, seed) for name in tasks}
+    storings = {name: made(model) for name, made in STORINGS.items()}
     found = []
     total, done = len(tasks) * (len(measured) + len(STORINGS)), 0
     for name, (_, texts) in drawn.items():
         for one in measured:
             own = texts.first(extent.read) if reads(one.policy) else texts
-            found += [answers(model, name, own, one, share) for share in extent.shares]
+            policy = one.made_for(own, model)
+            found += [answers(model, name, own, one, share, policy=policy) for share in extent.shares]
             if progress:
                 progress(f"{name}: {one.name}", done := done + 1, total)
-        for storing, made in STORINGS.items():
+        for storing in storings.items():
             for one in measured:
                 if one.name in STORED_UNDER:
                     share = 1.0 if one.name == "full" else 0.25
-                    found.append(answers(model, name, texts, one, share, (storing, made(model))))
+                    found.append(answers(model, name, texts, one, share, storing))
             if progress:
-                progress(f"{name}: {storing}", done := done + 1, total)
+                progress(f"{name}: {storing[0]}", done := done + 1, total)
     shapes: dict[str, Mapping[str, int]] = {
         name: {"tokens": shape.tokens, "questions": shape.asked} for name, (shape, _) in drawn.items()
     }

@@ -6,16 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mnemos.bench import layers_report as report
 from mnemos.bench.forms.training import one_thread
-from mnemos.errors import InvalidInput
+from mnemos.bench.neural.mqar import check_known
 from mnemos.neural.memory import MemoryLayer, State
-from mnemos.neural.mixers import Described, feed_of, mixer_of
+from mnemos.neural.mixers import Described, feed_of, mixer_of, spelled
 from mnemos.neural.presets import PRESETS
 from mnemos.neural.state import size
 
@@ -66,8 +65,7 @@ def run(plan: Plan = FULL, *, names: Sequence[str] = (), seed: int = 0, progress
         InvalidInput: a name is not known.
     """
     chosen = names or tuple(LAYERS)
-    if unknown := [name for name in chosen if name not in LAYERS]:
-        raise InvalidInput("preset", f"{unknown[0]!r} is not known", f"choose of {', '.join(LAYERS)}")
+    check_known("preset", chosen, LAYERS)
     speeds: list[report.Speed] = []
     held: list[report.Held] = []
     with one_thread():
@@ -90,7 +88,7 @@ def built(name: str, plan: Plan, seed: int) -> nn.Module:
             table = feed_of(described, plan.width, name)
         assert table is not None
         return table.to(plan.device)
-    choices: dict[str, Any] = {"mixer": described} if isinstance(described, str) else dict(described)
+    choices = spelled(described)
     if name != "lstm":
         choices["heads"] = plan.heads
     with torch.random.fork_rng(devices=[]):

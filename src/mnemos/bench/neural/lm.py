@@ -21,11 +21,10 @@ from torch.nn.functional import cross_entropy
 from mnemos.bench import lm_report as report
 from mnemos.bench.forms.training import one_thread
 from mnemos.bench.neural import pages
-from mnemos.bench.neural.mqar import parameters, rate_at, state_of
-from mnemos.errors import InvalidInput
+from mnemos.bench.neural.mqar import check_known, parameters, rate_at, state_of
 from mnemos.neural.config import MemoryLMConfig
 from mnemos.neural.lm import MemoryLM
-from mnemos.neural.mixers import Described
+from mnemos.neural.mixers import Described, spelled
 from mnemos.neural.mixture import balance
 
 Progress = Callable[[str, int, int], None]
@@ -98,8 +97,7 @@ def run(
         InvalidInput: a name is not known, or the files cannot be used.
     """
     chosen = names or tuple(CONTESTANTS)
-    if unknown := [name for name in chosen if name not in CONTESTANTS]:
-        raise InvalidInput("preset", f"{unknown[0]!r} is not known", f"choose of {'; '.join(CONTESTANTS)}")
+    check_known("preset", chosen, CONTESTANTS)
     books = pages.read(files)
     told = {"width": plan.width, "layers": plan.layers, "heads": plan.heads, "length": plan.length}
     told |= {"bytes": plan.length * plan.batch * plan.steps, "notes": plan.notes, "others": plan.others}
@@ -190,7 +188,7 @@ def _config(mixer: Described, plan: Plan) -> MemoryLMConfig:
     """MLPs as wide as makes the model as large as it should be."""
 
     def sized(size: int) -> MemoryLMConfig:
-        described: dict[str, Any] = {"mixer": mixer} if isinstance(mixer, str) else dict(mixer)
+        described = spelled(mixer)
         if described["mixer"] != "lstm":
             described["heads"] = plan.heads
         layer = {**described, "feed": {"feed": "swiglu", "size": size}}

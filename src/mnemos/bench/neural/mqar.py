@@ -24,8 +24,8 @@ from mnemos.bench import mqar_report as report
 from mnemos.bench.forms.training import one_thread
 from mnemos.errors import InvalidInput
 from mnemos.neural.config import MemoryLMConfig
-from mnemos.neural.lm import IGNORED, MemoryCache, MemoryLM
-from mnemos.neural.mixers import Described
+from mnemos.neural.lm import IGNORED, MemoryLM, MemoryLMCache
+from mnemos.neural.mixers import Described, spelled
 from mnemos.neural.mixture import balance
 from mnemos.neural.presets import PRESETS
 from mnemos.neural.state import size
@@ -162,10 +162,8 @@ def run(
         InvalidInput: a name is not known.
     """
     chosen = names or tuple(CONTESTANTS)
-    if unknown := [name for name in chosen if name not in CONTESTANTS]:
-        raise InvalidInput("preset", f"{unknown[0]!r} is not known", f"choose of {'; '.join(CONTESTANTS)}")
-    if unknown := [name for name in tasks if name not in TASKS]:
-        raise InvalidInput("task", f"{unknown[0]!r} is not known", f"choose of {'; '.join(TASKS)}")
+    check_known("preset", chosen, CONTESTANTS)
+    check_known("task", tasks, TASKS)
     pairs = [(TASKS[task], name) for task in tasks or TASKS for name in chosen]
     told: dict[str, Any] = {"width": plan.width, "layers": plan.layers, "batch": plan.batch, "steps": plan.steps}
     told |= {"rates": list(plan.rates), "enough": plan.enough}
@@ -177,6 +175,16 @@ def run(
         if progress:
             progress(f"{task.name}: {name}", done + 1, len(pairs))
     return found
+
+
+def check_known(field: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse a name that nothing has.
+
+    Raises:
+        InvalidInput: there is one.
+    """
+    if unknown := [name for name in names if name not in known]:
+        raise InvalidInput(field, f"{unknown[0]!r} is not known", f"choose of {'; '.join(known)}")
 
 
 def sweep(name: str, layer: Described, task: Task, plan: Plan, seed: int) -> list[report.Trial]:
@@ -228,7 +236,7 @@ def state_of(model: MemoryLM, ids: Tensor) -> int:
     """Numbers that a model carries for one text at its end."""
     with torch.no_grad():
         cache = model(ids[:1]).past_key_values
-    assert isinstance(cache, MemoryCache)
+    assert isinstance(cache, MemoryLMCache)
     return size(cache.states)
 
 
@@ -261,8 +269,7 @@ def _trained(model: MemoryLM, task: Task, plan: Plan, rate: float, seed: int) ->
 
 
 def _config(layer: Described, task: Task, plan: Plan) -> MemoryLMConfig:
-    described: dict[str, Any] = {"mixer": layer} if isinstance(layer, str) else dict(layer)
-    return MemoryLMConfig(task.vocabulary, plan.width, [{**described, "feed": "none"}] * plan.layers)
+    return MemoryLMConfig(task.vocabulary, plan.width, [{**spelled(layer), "feed": "none"}] * plan.layers)
 
 
 def _in_words(task: Task) -> Mapping[str, int]:

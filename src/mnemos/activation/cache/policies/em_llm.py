@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from mnemos.activation.cache.budgets import best_first
 from mnemos.activation.cache.policy import Look, registered
 from mnemos.activation.cache.reading.events import Measure, moved
 from mnemos.activation.cache.reading.retrieval import Chosen, Cuts, Leaving, Retrieval, Wanted
@@ -96,9 +97,7 @@ class EMLLM(Retrieval):
 
     def index(self, keys: Tensor, marks: Mapping[str, Tensor]) -> Tensor:
         """The mean key of those that got most attention; of equal ones the later."""
-        count, last = min(self.vectors, keys.shape[1]), keys.shape[1] - 1
-        order = last - marks["got"].flip(-1).argsort(dim=-1, descending=True, stable=True)
-        best = order[:, :count, None].expand(-1, -1, keys.shape[-1])
+        best = best_first(marks["got"])[:, : self.vectors, None].expand(-1, -1, keys.shape[-1])
         return keys.gather(1, best).mean(1, keepdim=True)
 
     def chosen(self, wanted: Wanted) -> Chosen:

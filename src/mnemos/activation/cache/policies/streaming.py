@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from mnemos.activation.cache.policy import Policy, Shown, registered
+from mnemos.activation.cache.settings import whole
 from mnemos.activation.cache.turning import side_by_side
-from mnemos.errors import InvalidInput
 
 
 @registered
@@ -32,9 +32,7 @@ class StreamingLLM(Policy):
     name = "streaming"
 
     def __init__(self, sinks: int = 4, *, close: bool = True) -> None:
-        if isinstance(sinks, bool) or not isinstance(sinks, int) or sinks < 0:
-            raise InvalidInput("sinks", f"{sinks!r} is not a number of tokens", "give a whole number, 0 or more")
-        self.sinks, self.moves = sinks, close
+        self.sinks, self.moves = whole("sinks", sinks, 0), close
 
     def scores(self, shown: Shown) -> Tensor:
         """Sinks first, then the later the better."""

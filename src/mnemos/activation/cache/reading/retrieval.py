@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from mnemos.activation.cache.budgets import best_first
 from mnemos.activation.cache.policy import Policy, Shown
 
 
@@ -111,6 +112,4 @@ class Retrieval(Policy):
 
 def best(scores: Tensor, count: int) -> Tensor:
     """The so many highest of each list, of equal ones the later; [..., blocks], bool."""
-    last = scores.shape[-1] - 1
-    order = last - scores.flip(-1).argsort(dim=-1, descending=True, stable=True)
-    return torch.zeros_like(scores, dtype=torch.bool).scatter_(-1, order[..., :count], True)
+    return torch.zeros_like(scores, dtype=torch.bool).scatter_(-1, best_first(scores)[..., :count], True)
