@@ -78,16 +78,28 @@ def plain_loop(engine, tokens, size):
             written = []
             for t in range(tokens.q.shape[2]):
                 if t % size == 0:
+                    start, kept = [one.clone() for one in raw], 1.0
                     frozen = [engine.retention.weights(one).clone().requires_grad_() for one in raw]
                 if tokens.write is None or tokens.write[b, 0, t] > 0:
                     written.append(t)
                     loss = sum(one_loss(engine, tokens, frozen, b, h, i) for i in written[-engine.learner.window :])
                     gradients = torch.autograd.grad(loss, frozen)
                     learn(engine, tokens, raw, surprise, gradients, b, h, t)
+                    kept *= 1.0 if tokens.log_decay is None else tokens.log_decay[b, h, t].exp()
                 weights = [engine.retention.weights(one) for one in raw]
+                if not engine.retention.linear and t % size < size - 1 and t < tokens.q.shape[2] - 1:
+                    weights = [inside(engine.retention, *pair, kept) for pair in zip(start, raw, strict=True)]
                 read[b, h, t] = answer(engine, tokens.q[b, h, t], weights)
             last.append(raw)
     return read, last
+
+
+def inside(retention, start, raw, kept):
+    """Weights at a token that is not the last of its chunk, with a link that is not linear."""
+    if isinstance(retention, Lq):
+        return raw / start.norm(p=4) ** 2
+    change = raw - kept * start
+    return kept * start.softmax(0) + (change - change.mean(0)) / len(raw)
 
 
 def answer(engine, x, weights):

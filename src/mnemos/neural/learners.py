@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from mnemos.errors import InvalidInput
@@ -63,8 +64,10 @@ def newton_schulz(x: Tensor, steps: int) -> Tensor:
     """
     tall = x.shape[-2] > x.shape[-1]
     x = x.transpose(-1, -2) if tall else x
-    x = x / (x.square().sum((-1, -2), keepdim=True) + 1e-14).sqrt()
+    shape = x.shape
+    x = (x / (x.square().sum((-1, -2), keepdim=True) + 1e-14).sqrt()).reshape(-1, *shape[-2:])
     for _ in range(steps):
         square = x @ x.transpose(-1, -2)
-        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
+    x = x.view(shape)
     return x.transpose(-1, -2) if tall else x

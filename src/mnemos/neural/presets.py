@@ -95,12 +95,15 @@ def memora(dim: int, **choices: Any) -> NeuralMemory:
 
 def omega_net(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
     """A deep memory of polynomial features that learns the last tokens together (Behrouz et al. 2025, ATLAS)."""
-    return _polynomial(dim, choices, Learner(window=window))
+    return _polynomial(dim, choices, Learner(window=window), 8)
 
 
 def atlas(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
-    """OmegaNet with momentum and Newton–Schulz, that is with Muon (Behrouz et al. 2025, ATLAS)."""
-    return _polynomial(dim, choices, Learner(momentum=True, window=window, orthogonal=5))
+    """OmegaNet with momentum and Newton–Schulz, that is with Muon (Behrouz et al. 2025, ATLAS).
+
+    Newton–Schulz costs the cube of the features at every token, so keys are narrower than OmegaNet's.
+    """
+    return _polynomial(dim, choices, Learner(momentum=True, window=window, orthogonal=5), 5)
 
 
 def titans_mac(dim: int, *, heads: int = 1, segment: int = 32, persistent: int = 4, **choices: Any) -> MemoryLayer:
@@ -181,9 +184,9 @@ def _memory(dim: int, choices: dict[str, Any], **published: Any) -> NeuralMemory
     return NeuralMemory(dim, **{"conv": CONVOLUTION} | published | choices)
 
 
-def _polynomial(dim: int, choices: dict[str, Any], learner: Learner) -> NeuralMemory:
-    """Keys of at most 8 numbers, which have 44 monomials of degree 1 and 2."""
-    keys = min(8, dim // choices.get("heads", 1))
+def _polynomial(dim: int, choices: dict[str, Any], learner: Learner, most: int) -> NeuralMemory:
+    """Keys of at most so many numbers: 8 have 44 monomials of degree 1 and 2, 5 have 20."""
+    keys = min(most, dim // choices.get("heads", 1))
     deep = Deep(expansion=1, residual=False)
     return _memory(
         dim,

@@ -39,6 +39,19 @@ class Retention:
         one, factor = self.link(raw)
         return one if factor is None else one * factor
 
+    def towards(self, x: Tensor, raw: Tensor) -> Tensor:
+        """A query, as it meets inside a chunk what has been added to what was kept at its start.
+
+        With W the weights at the chunk's start, β the decay since, and C what was added since, a token that is not the
+        last of its chunk reads x (β W) + towards(x) C: the link is frozen. Behrouz et al. 2025 (Miras) apply what is
+        not linear at the ends of chunks alone; how it is replaced within them could not be verified.
+
+        Args:
+            x: [..., tokens, inputs], and so is what is returned.
+            raw: what was kept at the chunk's start, [..., inputs, outputs].
+        """
+        return x
+
     @property
     def linear(self) -> bool:
         """Whether what is kept and what is read are the same."""
@@ -74,6 +87,10 @@ class Lq(Retention):
             total = (square + 1e-12).pow(self.q / 2).sum((-1, -2), keepdim=True)
         return raw, total.pow(-(self.q - 2) / self.q)
 
+    def towards(self, x: Tensor, raw: Tensor) -> Tensor:
+        """With the norm of the chunk's start."""
+        return x * self.link(raw)[1]
+
     @property
     def linear(self) -> bool:
         """No."""
@@ -97,6 +114,10 @@ class Entropy(Retention):
         """Exponentials, and one over their sums over the inputs of each output."""
         powers = (raw - raw.amax(-2, keepdim=True)).exp()
         return powers, self.scale / (powers.new_ones(1, raw.shape[-2]) @ powers)
+
+    def towards(self, x: Tensor, raw: Tensor) -> Tensor:
+        """With the slope that the softmax has where all weights are equal."""
+        return (x - x.mean(-1, keepdim=True)) * (self.scale / raw.shape[-2])
 
     @property
     def linear(self) -> bool:

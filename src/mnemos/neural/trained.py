@@ -4,8 +4,10 @@
 start, and then follows decay and momentum token by token, all at once: a chunk of one token is `step`, and a chunk of
 C is what a plain loop over its tokens reads with gradients at the start. Each gradient is a product of two vectors, so
 that the weights at a token need not be made to be read: a query meets the keys of the chunk, weighted by
-`coefficients`, as in attention. Only where a map that is not linear lies between what is learnt and what is read (Lq,
-entropy, Newton–Schulz) are the weights of each token made.
+`coefficients`, as in attention. Only for Newton–Schulz, whose steps are no sums, are the weights of each token made.
+
+Where a map that is not linear lies between what is learnt and what is read (Lq, entropy), it too is frozen at the
+chunk's start, and applied anew at its last token, as in Miras: see `Retention.towards`.
 """
 
 from __future__ import annotations
@@ -130,18 +132,23 @@ class Trained(nn.Module):
             return read, TrainedState(raw, (), past)
         band = None if state.past is None else state.past.band(tokens, seen)
         c = coefficients(tokens, band, self.learner.orthogonal > 0)
-        unfold = self.learner.orthogonal or not self.retention.linear or self.memory.diagonal
+        unfold = self.learner.orthogonal or self.memory.diagonal
         read, raw, momentum = (self._unfolded if unfold else self._folded)(tokens.q, factors, state, c)
-        return read, TrainedState(raw, momentum, past)
+        after = TrainedState(raw, momentum, past)
+        if not self.retention.linear:
+            read = torch.cat([read[:, :, :-1], self.recall(tokens.q[:, :, -1:], after)], 2)
+        return read, after
 
     def _folded(
         self, q: Tensor, factors: Factors, state: TrainedState, c: Coefficients
     ) -> tuple[Tensor, Weights, Weights]:
         """The weights of a token are never made: a query goes through those at the start, and meets the gradients."""
+        start = [self.retention.weights(one) for one in state.raw]
 
         def through(layer: int, x: Tensor) -> Tensor:
             a, delta = factors[layer]
-            z = c.kept * (x @ state.raw[layer]) + (c.learnt * (x @ a.transpose(-1, -2))) @ delta
+            z, x = c.kept * (x @ start[layer]), self.retention.towards(x, state.raw[layer])
+            z = z + (c.learnt * (x @ a.transpose(-1, -2))) @ delta
             return z if c.carried is None else z + c.carried * (x @ state.momentum[layer])
 
         raw, momentum = [], []
@@ -158,29 +165,29 @@ class Trained(nn.Module):
     def _unfolded(
         self, q: Tensor, factors: Factors, state: TrainedState, c: Coefficients
     ) -> tuple[Tensor, Weights, Weights]:
-        """The weights of each token, [batch, heads, tokens, inputs, outputs]."""
-        raw, momentum = [], []
+        """What each token changes is made, [batch, heads, tokens, inputs, outputs]."""
+        changes, momentum = [], []
         for layer, (a, delta) in enumerate(factors):
             old = state.momentum[layer].unsqueeze(2) if state.momentum else None
-            start = c.kept.unsqueeze(-1) * state.raw[layer].unsqueeze(2)
             if self.learner.orthogonal:
                 surprise = _plus(self._summed(c.own, a, delta), c.after, old)
                 even = newton_schulz(surprise, self.learner.orthogonal)
-                raw.append(start + (c.learnt @ even.flatten(-2)).reshape(even.shape))
+                changes.append((c.learnt @ even.flatten(-2)).reshape(even.shape))
                 momentum += [] if old is None else [surprise[:, :, -1]]
                 continue
-            raw.append(_plus(start + self._summed(c.learnt, a, delta), c.carried, old))
+            changes.append(_plus(self._summed(c.learnt, a, delta), c.carried, old))
             if c.after is not None:
                 momentum.append(_plus(self._summed(c.own[..., -1:, :], a, delta), c.after[..., -1:, :], old)[:, :, 0])
-        linked = [self.retention.link(one) for one in raw]
+        kept, start = c.kept.unsqueeze(-1), [self.retention.weights(one).unsqueeze(2) for one in state.raw]
 
         def through(layer: int, x: Tensor) -> Tensor:
-            weight, factor = linked[layer]
-            z = self.memory.through(x, weight)
-            return z if factor is None else z * factor
+            old = kept * self.memory.through(x, start[layer])
+            return old + self.memory.through(self.retention.towards(x, state.raw[layer].unsqueeze(2)), changes[layer])
 
         read = self.memory.forward(q.unsqueeze(-2), through).squeeze(-2)
-        return read, tuple(one[:, :, -1] for one in raw), tuple(momentum)
+        last = c.kept[..., -1:, :]
+        raw = tuple(last * one + change[:, :, -1] for one, change in zip(state.raw, changes, strict=True))
+        return read, raw, tuple(momentum)
 
     def _summed(self, share: Tensor, a: Tensor, delta: Tensor) -> Tensor:
         """Gradients in shares [batch, heads, tokens, gradients], [batch, heads, tokens, inputs, outputs]."""

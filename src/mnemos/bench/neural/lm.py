@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 from mnemos.bench import lm_report as report
 from mnemos.bench.forms.training import one_thread
 from mnemos.bench.neural import pages
-from mnemos.bench.neural.mqar import check_known, parameters, rate_at, state_of
+from mnemos.bench.neural.mqar import NARROW, check_known, parameters, rate_at, state_of
 from mnemos.neural.config import MemoryLMConfig
 from mnemos.neural.lm import MemoryLM
 from mnemos.neural.mixers import Described, spelled
@@ -60,8 +60,6 @@ class Plan:
 FULL = Plan()
 QUICK = Plan(width=64, layers=2, heads=2, weights=150_000, length=128, rate=3e-3, tested=8192)
 QUICK_ONES = ("attention", "gated-delta-net")
-NARROW = {"depth": 2, "expansion": 1}
-"""Memories of two layers no wider than their keys, so that one trained at test time learns in minutes too."""
 CONTESTANTS: dict[str, dict[str, Any]] = {
     "attention": {"mixer": "attention", "conv": 4},
     "attention, last 64": {"mixer": "attention", "conv": 4, "window": 64},

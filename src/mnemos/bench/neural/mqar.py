@@ -95,7 +95,7 @@ class Plan:
     width: int = 64
     layers: int = 2
     batch: int = 64
-    steps: int = 1000
+    steps: int = 600
     """At most, of each rate."""
     rates: Sequence[float] = (3e-3, 1e-2, 1e-3)
     """In this order, until one reaches `enough`."""
@@ -111,10 +111,14 @@ QUICK = Plan(steps=400, rates=(3e-3,))
 QUICK_ONES = ("attention", "delta-net", "linear-attention")
 KEYS = (4, 8, 16, 32)
 """Widths of keys, for accuracy against the size of the state."""
+NARROW = {"depth": 2, "expansion": 1}
+"""Memories of two layers no wider than their keys, so that those trained at test time learn in minutes too."""
+WIDE = ("titans", "titans-mac", "titans-mag", "titans-mal", "moneta", "yaad", "memora", "hope")
+"""Presets whose hidden layer is four times as wide by default."""
 CONTESTANTS: dict[str, Described] = {
     "attention": {"mixer": "attention", "conv": 4},
     "lstm": "lstm",
-    **{name: name for name in PRESETS},
+    **{name: {"mixer": name, "memory": NARROW} if name in WIDE else name for name in PRESETS},
     "linear-attention, cached": {
         "mixer": "cached",
         "of": "linear-attention",
