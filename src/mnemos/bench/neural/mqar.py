@@ -3,7 +3,7 @@
 The task is that of Arora et al. 2023, Zoology: Measuring and Improving Recall in Efficient Language Models. Keys and
 values are told pair by pair; then each key comes again, after gaps whose chance falls with their length, and what
 follows is to be its value. `changes` tells some keys a second time, with another value: the forgetting variant. Where
-nothing is told or asked there is a 0; by default Zoology has tokens drawn by chance there, which makes it harder.
+nothing is told or asked, tokens are drawn by chance, as in Zoology.
 
 Models have no MLP, and every one gets the same sweep of learning rates, for recurrent ones learn this in a narrow
 window of rates alone. Texts are drawn anew at every step; a run ends early where it has learned the task.
@@ -42,8 +42,8 @@ class Task:
     changes: int = 0
     """How many of them are told twice; the second value counts."""
     tokens: int = 64
-    vocabulary: int = 256
-    """Keys are below its half, values above; 0 stands where nothing is told or asked."""
+    vocabulary: int = 1024
+    """Keys are below its half, values above."""
     power: float = 0.01
     """The chance of a gap of i slots falls as i^(power − 1)."""
 
@@ -55,11 +55,11 @@ class Task:
     def draw(self, batch: int, generator: torch.Generator) -> Drawn:
         """So many texts, every one of the same build."""
         half, slots = self.vocabulary // 2, (self.tokens - self.told) // 2
-        keys = 1 + _chosen(batch, half - 1, self.keys, generator)
+        keys = _chosen(batch, half, self.keys, generator)
         values = half + _chosen(batch, self.vocabulary - half, self.keys + self.changes, generator)
         order = torch.cat([torch.arange(self.keys), torch.arange(self.changes)]).expand(batch, -1)
         order = order.gather(1, torch.rand(order.shape, generator=generator).argsort(1))
-        ids = torch.zeros(batch, self.tokens, dtype=torch.long)
+        ids = torch.randint(self.vocabulary, (batch, self.tokens), generator=generator)
         ids[:, 0 : self.told : 2], ids[:, 1 : self.told : 2] = keys.gather(1, order), values
         last = torch.zeros(batch, self.keys, dtype=torch.long)
         for place in range(order.shape[1]):
