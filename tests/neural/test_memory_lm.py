@@ -208,6 +208,17 @@ def test_what_is_not_known_is_refused_by_its_place(settings: dict[str, Any], fie
     assert refused.value.field == field
 
 
+def test_logits_are_made_where_they_are_wanted() -> None:
+    lm, ids = model("delta-net"), text()
+    with torch.no_grad():
+        whole = lm(ids).logits
+        torch.testing.assert_close(lm(ids, logits_to_keep=2).logits, whole[:, -2:])
+        places = torch.tensor([1, 7])
+        torch.testing.assert_close(lm(ids, logits_to_keep=places).logits, whole[:, places])
+    with pytest.raises(InvalidInput, match="logits_to_keep"):
+        lm(ids, labels=ids, logits_to_keep=1)
+
+
 def test_keys_and_values_of_other_models_are_refused() -> None:
     with pytest.raises(InvalidInput, match="past_key_values"):
         model("attention")(text(), past_key_values=DynamicCache())

@@ -20,6 +20,7 @@ from mnemos.neural.presets import PRESETS  # noqa: E402
 from mnemos.neural.retentions import RETENTIONS  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "neural-memory.md").read_text(encoding="utf-8")
 
 
@@ -44,6 +45,13 @@ def test_the_examples_run_and_a_preset_of_ones_own_takes_ten_lines(
     assert re.fullmatch(r"\d+% after \d+ steps, with [\d,]+ numbers of state", found)
     assert text.startswith("b'Ana has a sister called")
     assert kept == ["True", "False"]
+
+
+def test_the_readmes_layers_read() -> None:
+    block = next(one for one in re.findall(r"```python\n(.*?)```", README, re.S) if "mnemos.neural" in one)
+    program: dict[str, Any] = {"x": torch.randn(2, 20, 64)}
+    exec(compile(block, "README.md", "exec"), program)  # noqa: S102 - our own example
+    assert program["y"].shape == (2, 20, 64)
 
 
 def test_the_table_names_every_preset() -> None:

@@ -57,7 +57,7 @@ class MemoryLMOutput(ModelOutput):
     loss: Tensor | None = None
     """Mean cross-entropy in nats, and what mixtures add to it in training; None without labels."""
     logits: Tensor | None = None
-    """[batch, tokens, vocabulary]."""
+    """[batch, tokens or those that are kept, vocabulary]."""
     past_key_values: MemoryLMCache | None = None
     """What was read until now."""
 
@@ -102,6 +102,7 @@ class MemoryLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-cal
         labels: Tensor | None = None,
         use_cache: bool | None = None,
         return_dict: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
         **kwargs: Any,
     ) -> MemoryLMOutput | tuple[Any, ...]:
         """Read tokens, and say what comes next after each.
@@ -113,11 +114,14 @@ class MemoryLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-cal
             labels: [batch, tokens], compared with what is said of them before they are read; −100 does not count.
             use_cache: whether to return what was read; None: yes.
             return_dict: False for a tuple of what is not None.
+            logits_to_keep: of the last so many tokens, or of those at these places [kept], logits are made; 0: of all.
             kwargs: what `transformers` passes on to every model; it is not used.
 
         Raises:
-            InvalidInput: what was read before is no `MemoryLMCache`.
+            InvalidInput: what was read before is no `MemoryLMCache`, or labels are given and not all logits are made.
         """
+        if labels is not None and not (isinstance(logits_to_keep, int) and logits_to_keep == 0):
+            raise InvalidInput("logits_to_keep", "leaves out what labels are compared with", "give one of the two")
         if past_key_values is not None and not isinstance(past_key_values, MemoryLMCache):
             kind = type(past_key_values).__name__
             raise InvalidInput("past_key_values", f"is a {kind}", "give what this model returned, or nothing")
@@ -130,7 +134,8 @@ class MemoryLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-cal
         for number, (block, state) in enumerate(zip(self._each(), states, strict=True)):
             x, now = block(x, input_ids, state, said, number, write)
             after.append(now)
-        logits = self.say(self.norm(x))
+        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+        logits = self.say(self.norm(x[:, kept]))
         seen = tokens + (0 if past_key_values is None else past_key_values.seen)
         found = MemoryLMOutput(
             loss=None if labels is None else self._loss(logits, labels),
@@ -155,6 +160,7 @@ class MemoryLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-cal
             "past_key_values": past_key_values,
             "attention_mask": attention_mask,
             "use_cache": use_cache,
+            "logits_to_keep": 1,
         }
 
     def get_input_embeddings(self) -> nn.Module:

@@ -52,6 +52,11 @@ class Task:
         """Tokens before the first question."""
         return 2 * (self.keys + self.changes)
 
+    @property
+    def places(self) -> Tensor:
+        """Where a question may stand, [slots]."""
+        return torch.arange(self.told, self.tokens, 2)
+
     def draw(self, batch: int, generator: torch.Generator) -> Drawn:
         """So many texts, every one of the same build."""
         half, slots = self.vocabulary // 2, (self.tokens - self.told) // 2
@@ -212,8 +217,8 @@ def trial(name: str, layer: Described, task: Task, plan: Plan, rate: float, seed
         for step in _trained(model, task, plan, rate, seed):
             if step % plan.every and step != plan.steps:
                 continue
-            right = answered(model, held)
-            at_keys, at_changed = held.labels != IGNORED, held.changed
+            right = answered(model, held, task.places)
+            at_keys, at_changed = held.labels[:, task.places] != IGNORED, held.changed[:, task.places]
             found = replace(
                 found,
                 accuracy=right[at_keys].float().mean().item(),
@@ -226,13 +231,13 @@ def trial(name: str, layer: Described, task: Task, plan: Plan, rate: float, seed
     return found
 
 
-def answered(model: MemoryLM, drawn: Drawn) -> Tensor:
-    """Where a model's likeliest next token is the label, [batch, tokens]."""
+def answered(model: MemoryLM, drawn: Drawn, places: Tensor) -> Tensor:
+    """Where among some places a model's likeliest next token is the label, [batch, places]."""
     model.train(False)
     with torch.no_grad():
-        logits = model(drawn.ids).logits
+        logits = model(drawn.ids, logits_to_keep=places).logits
     model.train()
-    found: Tensor = logits.argmax(-1) == drawn.labels
+    found: Tensor = logits.argmax(-1) == drawn.labels[:, places]
     return found
 
 
@@ -262,11 +267,10 @@ def _trained(model: MemoryLM, task: Task, plan: Plan, rate: float, seed: int) ->
     for step in range(plan.steps):
         optimiser.param_groups[0]["lr"] = rate * rate_at(step, plan.steps)
         drawn = task.draw(plan.batch, generator)
-        logits = model(drawn.ids, use_cache=False).logits
-        asked = drawn.labels != IGNORED
-        loss = cross_entropy(logits[asked], drawn.labels[asked]) + model.config.balance * balance(model)
+        logits = model(drawn.ids, use_cache=False, logits_to_keep=task.places).logits.flatten(0, 1)
+        loss = cross_entropy(logits, drawn.labels[:, task.places].flatten(), ignore_index=IGNORED)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss + model.config.balance * balance(model)).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         yield step + 1
