@@ -77,6 +77,16 @@ def test_in_training_every_note_is_told_twice_in_a_piece_of_the_book(book: torch
         assert NOTE.sub(b"", bytes(row)) in TEXT
 
 
+def test_pieces_full_of_notes_tell_few_often_or_many(book: torch.Tensor) -> None:
+    told, counts = pages.full_of_notes(book, 8, 256, by_seed(3)), []
+    for row, known in zip(told.ids.tolist(), told.known.tolist(), strict=True):
+        found = NOTE.findall(bytes(row))
+        counts.append(len(set(found)))
+        assert sum(known) == len(found) - len(set(found)) == len(found) - len({name for name, _ in found})
+        assert 0.5 * 256 < len(found) * pages.NOTE <= 0.8 * 256
+    assert max(counts[:4]) < min(counts[4:])
+
+
 def test_a_needle_is_told_at_the_beginning_and_asked_for_at_the_end(book: torch.Tensor) -> None:
     for row in pages.needles(book, 20, 240, 3, by_seed(2)).tolist():
         found = [(one.start(), one.groups()) for one in NOTE.finditer(bytes(row))]
@@ -141,6 +151,7 @@ def test_a_run_is_the_same_for_the_same_seed_and_goes_through_json(files: list[P
 
 def test_the_table_shows_who_forgets() -> None:
     plan = {"bytes": 1000, "length": 256, "notes": 4, "tested": 500, "needles": 8, "others": 3}
+    plan |= {"practice": 0.3}
     score = report.Score("lstm", 1000, 50, 1.4, [256, 512], [1.0, math.log(3)], [0.5, 0.0])
     run = report.Run(plan, [score], 0, {})
     assert report.table(run).rows == (("lstm", "2.718", "3.000", "50.0", "0.0", "1,000", "50", "1"),)

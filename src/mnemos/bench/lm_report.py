@@ -61,9 +61,11 @@ def table(run: Run) -> Table:
     )
     told = run.plan
     note = (
-        f"Trained on {told['bytes']:,} bytes in pieces of {told['length']:,}, with {told['notes']} notes in each, told "
-        f"twice. Perplexity of a byte over {told['tested']:,} bytes of a book that was held out; {told['needles']} "
-        f"notes, each told in the first eighth of a text and asked for at its end, {told['others']} others in between. "
+        f"Trained on {told['bytes']:,} bytes in pieces of {told['length']:,}: all of them in the first "
+        f"{percent(told['practice'], 0)}% of the steps, then half, are full of notes, and the others have "
+        f"{told['notes']}, told twice. Perplexity of a byte over {told['tested']:,} bytes of a book that was held out; "
+        f"{told['needles']} notes, each told in the first eighth of a text and asked for at its end, {told['others']} "
+        "others in between. "
         "State: numbers carried at the end of the longest text."
     )
     return Table("Language models that differ in their memory", columns, tuple(rows), note)

@@ -83,15 +83,15 @@ class Pages:
     """Where a letter stands that a note told before says."""
 
 
-def with_notes(book: Tensor, batch: int, length: int, count: int, generator: torch.Generator) -> Pages:
-    """Pieces of a book in which so many notes are told twice, anywhere."""
-    text = slices(book, batch, length - 2 * count * NOTE, generator)
+def with_notes(book: Tensor, batch: int, length: int, count: int, generator: torch.Generator, times: int = 2) -> Pages:
+    """Pieces of a book in which so many notes are told so many times each, anywhere."""
+    text = slices(book, batch, length - times * count * NOTE, generator)
     told = notes(batch, count, generator)
     rows, known = [], torch.zeros(batch, length, dtype=torch.bool)
     for row in range(batch):
-        order = torch.arange(count).repeat(2)[torch.randperm(2 * count, generator=generator)]
+        order = torch.arange(count).repeat(times)[torch.randperm(times * count, generator=generator)]
         again = (order.unsqueeze(1) == order).tril(-1).any(1).nonzero()
-        cuts = torch.randint(text.shape[1] + 1, (2 * count,), generator=generator).sort().values
+        cuts = torch.randint(text.shape[1] + 1, (times * count,), generator=generator).sort().values
         pieces = torch.tensor_split(text[row], cuts.tolist())
         parts = [part for piece, note in zip(pieces, order, strict=False) for part in (piece, told[row, note])]
         rows.append(torch.cat([*parts, pieces[-1]]))
@@ -99,9 +99,18 @@ def with_notes(book: Tensor, batch: int, length: int, count: int, generator: tor
     return Pages(torch.stack(rows), known)
 
 
-def most(length: int) -> int:
-    """How many notes fit into a piece twice, with a little of the book between them."""
-    return min(LETTERS, int(length * 0.8) // (2 * NOTE))
+def full_of_notes(book: Tensor, batch: int, length: int, generator: torch.Generator) -> Pages:
+    """Pieces with little of a book between the notes: half with few that are told often, half with many."""
+    room = int(length * 0.8) // NOTE
+    most = min(LETTERS, room // 2)
+    few = int(torch.randint(2, max(3, most // 3), (1,), generator=generator))
+    many = int(torch.randint(max(2, most // 3), most + 1, (1,), generator=generator))
+    halves = [
+        with_notes(book, rows, length, count, generator, room // count)
+        for rows, count in ((batch // 2, few), (batch - batch // 2, many))
+        if rows
+    ]
+    return Pages(torch.cat([half.ids for half in halves]), torch.cat([half.known for half in halves]))
 
 
 def needles(book: Tensor, batch: int, length: int, others: int, generator: torch.Generator) -> Tensor:
