@@ -99,7 +99,7 @@ def run(
     chosen = names or tuple(CONTESTANTS)
     check_known("preset", chosen, CONTESTANTS)
     books = pages.read(files)
-    told = {"width": plan.width, "layers": plan.layers, "heads": plan.heads, "length": plan.length}
+    told: dict[str, Any] = {"width": plan.width, "layers": plan.layers, "heads": plan.heads, "length": plan.length}
     told |= {"bytes": plan.length * plan.batch * plan.steps, "notes": plan.notes, "others": plan.others}
     told |= {"practice": plan.practice}
     told |= {"weights": plan.weights, "tested": plan.tested, "needles": plan.needles}
