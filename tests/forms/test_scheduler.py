@@ -240,7 +240,9 @@ def test_a_model_whose_keys_cannot_be_moved_has_no_blocks(memory: Mnemos) -> Non
     (one,) = memory.add("The dog is called Rex.", user_id="ana")
     memory.promote([one.id])
     assert memory.plan_forms() == []
-    assert memory.maintain().built == 0
+    done = memory.maintain()
+    assert (done.built, done.unbuilt) == (0, 1)
+    assert "1 memories were not made keys and values: model:" in done.notes[0]
     assert memory.forms(one.id).state("activation") == "wanted"
 
 

@@ -14,6 +14,9 @@ torch.set_num_threads(1)
 
 from transformers import AutoModelForCausalLM, DynamicCache  # noqa: E402
 
+from mnemos import Mnemos  # noqa: E402
+from mnemos.activation.cache import MemoryCache  # noqa: E402
+from mnemos.bench.forms import fixtures  # noqa: E402
 from mnemos.errors import InvalidInput  # noqa: E402
 from mnemos.neural import state as states  # noqa: E402
 from mnemos.neural.config import MemoryLMConfig  # noqa: E402
@@ -220,5 +223,23 @@ def test_logits_are_made_where_they_are_wanted() -> None:
 
 
 def test_keys_and_values_of_other_models_are_refused() -> None:
+    lm = model("attention")
     with pytest.raises(InvalidInput, match="past_key_values"):
-        model("attention")(text(), past_key_values=DynamicCache())
+        lm(text(), past_key_values=DynamicCache())
+    with pytest.raises(InvalidInput, match="past_key_values"):
+        lm.generate(text(), past_key_values=DynamicCache(), max_new_tokens=2)
+
+
+def test_forms_that_make_no_sense_for_it_say_why_and_weights_are_made(tmp_path: Path) -> None:
+    words = fixtures.tokenizer()
+    lm = model("delta-net", vocab_size=len(words))
+    with pytest.raises(InvalidInput, match="model: .*keeps a state"):
+        MemoryCache(lm, "snapkv", 0.5)
+    with Mnemos(tmp_path / "forms.db") as memory:
+        one, other = (memory.add(f"{name} is a miller in Lorek.", user_id="ana")[0].id for name in ("Quenan", "Devari"))
+        memory.bind(lm, words, course={"epochs": 1})
+        memory.promote([one], to="activation")
+        memory.promote([other], to="parametric")
+        done = memory.maintain()
+        assert (done.built, done.unbuilt) == (1, 1)
+        assert "not made keys and values: model: (mnemos-memory-lm)" in done.notes[0]

@@ -77,6 +77,8 @@ class Scheduler:
     def _block(self, planned: Plan) -> None:
         """Read what is to be read; under a quota with all that is wanted too, so that none of that makes room."""
         moves = [one for one in planned.all if one.target == "activation"]
+        if not self._costs.blocks:
+            self._refuse_blocks(planned)
         if not moves:
             return
         ids = [one for move in moves for one in move.memories]
@@ -87,6 +89,13 @@ class Scheduler:
                 there = self._still_wanted([one for one in ids if one in {*encoded.made, *encoded.fresh}])
             for move in moves:
                 self._note_block(planned, move, there, encoded.left)
+
+    def _refuse_blocks(self, planned: Plan) -> None:
+        """Note why what somebody wants as keys and values is not made for a model that has none to be moved."""
+        asked = [one.memory.id for one in planned.standings if one.asked and "activation" in one.wanted - one.has]
+        if asked:
+            with self._reported(asked, "keys and values"):
+                _ = self._bound.kv
 
     def _wanted_beside(self, ids: Sequence[str]) -> list[str]:
         known = set(ids)

@@ -122,9 +122,7 @@ class MemoryLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-cal
         """
         if labels is not None and not (isinstance(logits_to_keep, int) and logits_to_keep == 0):
             raise InvalidInput("logits_to_keep", "leaves out what labels are compared with", "give one of the two")
-        if past_key_values is not None and not isinstance(past_key_values, MemoryLMCache):
-            kind = type(past_key_values).__name__
-            raise InvalidInput("past_key_values", f"is a {kind}", "give what this model returned, or nothing")
+        _check_cache(past_key_values)
         tokens = input_ids.shape[1]
         write = None if attention_mask is None else attention_mask[:, -tokens:].to(self.read.weight.dtype)
         states = self.start(input_ids.shape[0]) if past_key_values is None else past_key_values.states
@@ -152,6 +150,7 @@ class MemoryLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-cal
         **kwargs: Any,
     ) -> dict[str, Any]:
         """For `generate`: what was not read yet."""
+        _check_cache(past_key_values)
         if past_key_values is not None:
             input_ids = input_ids[:, past_key_values.seen :]
         use_cache = kwargs.get("use_cache", True)
@@ -194,6 +193,13 @@ class MemoryLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-cal
 
     def _each(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]
+
+
+def _check_cache(cache: object) -> None:
+    """Refuse what another kind of model has read."""
+    if cache is not None and not isinstance(cache, MemoryLMCache):
+        kind = type(cache).__name__
+        raise InvalidInput("past_key_values", f"is a {kind}", "give what this model returned, or nothing")
 
 
 AutoConfig.register(MemoryLMConfig.model_type, MemoryLMConfig, exist_ok=True)
