@@ -186,12 +186,12 @@ class MemoryCache(Cache):
         config = model.config.get_text_config()
         if model.config.is_encoder_decoder:
             raise InvalidInput("model", "reads with an encoder", "use a model that only decodes")
-        if model._is_stateful:
-            kind = config.model_type
-            raise InvalidInput("model", f"({kind}) keeps a state, no keys and values", "use a model of attention alone")
         rotation = Decoder(model).rotation if self.policy.rotates or self.policy.moves else None
         turning = Turning(rotation, config) if rotation and self.policy.moves else None
         kinds = layer_types(config, config.num_hidden_layers)
+        if model._is_stateful:
+            kind = config.model_type
+            raise InvalidInput("model", f"({kind}) keeps a state, no keys and values", "use a model of attention alone")
         return [
             Rules(
                 policy=self.policy,

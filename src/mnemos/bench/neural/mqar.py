@@ -102,7 +102,7 @@ class Plan:
     batch: int = 64
     steps: int = 600
     """At most, of each rate."""
-    rates: Sequence[float] = (3e-3, 1e-2, 1e-3)
+    rates: Sequence[float] = (3e-3, 1e-2)
     """In this order, until one reaches `enough`."""
     enough: float = 0.99
     every: int = 50
