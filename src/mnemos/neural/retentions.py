@@ -12,6 +12,14 @@ from torch.nn.functional import logsigmoid
 from mnemos.neural.named import looked_up
 
 Decay = Literal["none", "scalar", "channel"]
+Link = tuple[Tensor, Tensor | None]
+"""Weights that are read, [..., inputs, outputs], as a product of two: see `Retention.link`."""
+
+
+def multiplied(link: Link) -> Tensor:
+    """The weights themselves."""
+    one, factor = link
+    return one if factor is None else one * factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,7 @@ class Retention:
     calm: float = 16.0
     """Logs of decays are divided by it (GLA's temperature), so that memories are long at first."""
 
-    def link(self, raw: Tensor) -> tuple[Tensor, Tensor | None]:
+    def link(self, raw: Tensor) -> Link:
         """The weights that are read, of what is kept [..., inputs, outputs], as a product of two.
 
         Returns: [..., inputs, outputs], and [..., 1, 1 or outputs], or None for 1, by which answers can be multiplied.
@@ -36,10 +44,9 @@ class Retention:
 
     def weights(self, raw: Tensor) -> Tensor:
         """The weights that are read, of what is kept; both [..., inputs, outputs]."""
-        one, factor = self.link(raw)
-        return one if factor is None else one * factor
+        return multiplied(self.link(raw))
 
-    def towards(self, x: Tensor, raw: Tensor) -> Tensor:
+    def towards(self, x: Tensor, factor: Tensor | None) -> Tensor:
         """A query, as it meets inside a chunk what has been added to what was kept at its start.
 
         With W the weights at the chunk's start, β the decay since, and C what was added since, a token that is not the
@@ -48,7 +55,7 @@ class Retention:
 
         Args:
             x: [..., tokens, inputs], and so is what is returned.
-            raw: what was kept at the chunk's start, [..., inputs, outputs].
+            factor: the second part of the link at the chunk's start.
         """
         return x
 
@@ -87,9 +94,9 @@ class Lq(Retention):
             total = (square + 1e-12).pow(self.q / 2).sum((-1, -2), keepdim=True)
         return raw, total.pow(-(self.q - 2) / self.q)
 
-    def towards(self, x: Tensor, raw: Tensor) -> Tensor:
+    def towards(self, x: Tensor, factor: Tensor | None) -> Tensor:
         """With the norm of the chunk's start."""
-        return x * self.link(raw)[1]
+        return x if factor is None else x * factor
 
     @property
     def linear(self) -> bool:
@@ -115,9 +122,9 @@ class Entropy(Retention):
         powers = (raw - raw.amax(-2, keepdim=True)).exp()
         return powers, self.scale / (powers.new_ones(1, raw.shape[-2]) @ powers)
 
-    def towards(self, x: Tensor, raw: Tensor) -> Tensor:
+    def towards(self, x: Tensor, factor: Tensor | None) -> Tensor:
         """With the slope that the softmax has where all weights are equal."""
-        return (x - x.mean(-1, keepdim=True)) * (self.scale / raw.shape[-2])
+        return (x - x.mean(-1, keepdim=True)) * (self.scale / x.shape[-1])
 
     @property
     def linear(self) -> bool:

@@ -23,11 +23,24 @@ from mnemos.neural.learners import Learner, newton_schulz
 from mnemos.neural.matrix import scores
 from mnemos.neural.memories import Factors, Memory
 from mnemos.neural.objectives import Objective
-from mnemos.neural.retentions import Retention
+from mnemos.neural.retentions import Link, Retention, multiplied
 from mnemos.neural.tokens import Tokens
 from mnemos.neural.windows import Past
 
 Weights = tuple[Tensor, ...]
+
+
+Linked = list[Link]
+"""For each weight."""
+
+
+class Start(NamedTuple):
+    """What a chunk begins with."""
+
+    weights: list[Tensor]
+    """That are read, [batch, heads, inputs, outputs] each."""
+    linked: Linked
+    """The same in two factors."""
 
 
 class TrainedState(NamedTuple):
@@ -52,7 +65,11 @@ def first_weights(memory: Memory, retention: Retention, heads: int, keys: int, v
 
 def recalled(memory: Memory, retention: Retention, raw: Weights, q: Tensor) -> Tensor:
     """What a memory answers to queries, [batch, heads, tokens, keys]; it stays as it is."""
-    weights = [retention.weights(one) for one in raw]
+    return read_through(memory, q, [retention.weights(one) for one in raw])
+
+
+def read_through(memory: Memory, q: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """What a memory of these weights answers."""
     return memory.forward(q, lambda layer, x: memory.through(x, weights[layer]))
 
 
@@ -117,37 +134,39 @@ class Trained(nn.Module):
 
     def chunk(self, tokens: Tokens, state: TrainedState) -> tuple[Tensor, TrainedState]:
         """Write tokens, and read at each; gradients are those at the start of their chunk."""
-        read = []
+        read, linked = [], [self.retention.link(one) for one in state.raw]
         for at in range(0, tokens.q.shape[2], self.size):
-            y, state = self._chunk(tokens.between(at, at + self.size), state)
+            y, state, linked = self._chunk(tokens.between(at, at + self.size), state, linked)
             read.append(y)
         return torch.cat(read, 2), state
 
-    def _chunk(self, tokens: Tokens, state: TrainedState) -> tuple[Tensor, TrainedState]:
+    def _chunk(self, tokens: Tokens, state: TrainedState, linked: Linked) -> tuple[Tensor, TrainedState, Linked]:
+        """One chunk; `linked` is the retention's link of the weights at its start, and then of those at its end."""
         seen = Past.of(tokens) if state.past is None else state.past.then(tokens)
         past = None if state.past is None else state.past.moved(tokens, seen)
-        factors = self._factors(seen, state)
+        start = Start([multiplied(one) for one in linked], linked)
+        factors = factors_at(self.memory, self.objective, start.weights, seen)
         if self.retention.decay == "channel":
             read, raw = self._by_channels(tokens, factors, state.raw)
-            return read, TrainedState(raw, (), past)
+            return read, TrainedState(raw, (), past), [self.retention.link(one) for one in raw]
         band = None if state.past is None else state.past.band(tokens, seen)
         c = coefficients(tokens, band, self.learner.orthogonal > 0)
         unfold = self.learner.orthogonal or self.memory.diagonal
-        read, raw, momentum = (self._unfolded if unfold else self._folded)(tokens.q, factors, state, c)
-        after = TrainedState(raw, momentum, past)
+        read, raw, momentum = (self._unfolded if unfold else self._folded)(tokens.q, factors, state, start, c)
+        linked = [self.retention.link(one) for one in raw]
         if not self.retention.linear:
-            read = torch.cat([read[:, :, :-1], self.recall(tokens.q[:, :, -1:], after)], 2)
-        return read, after
+            last = read_through(self.memory, tokens.q[:, :, -1:], [multiplied(one) for one in linked])
+            read = torch.cat([read[:, :, :-1], last], 2)
+        return read, TrainedState(raw, momentum, past), linked
 
     def _folded(
-        self, q: Tensor, factors: Factors, state: TrainedState, c: Coefficients
+        self, q: Tensor, factors: Factors, state: TrainedState, start: Start, c: Coefficients
     ) -> tuple[Tensor, Weights, Weights]:
         """The weights of a token are never made: a query goes through those at the start, and meets the gradients."""
-        start = [self.retention.weights(one) for one in state.raw]
 
         def through(layer: int, x: Tensor) -> Tensor:
             a, delta = factors[layer]
-            z, x = c.kept * (x @ start[layer]), self.retention.towards(x, state.raw[layer])
+            z, x = c.kept * (x @ start.weights[layer]), self.retention.towards(x, start.linked[layer][1])
             z = z + (c.learnt * (x @ a.transpose(-1, -2))) @ delta
             return z if c.carried is None else z + c.carried * (x @ state.momentum[layer])
 
@@ -163,7 +182,7 @@ class Trained(nn.Module):
         return self.memory.forward(q, through), tuple(raw), tuple(momentum)
 
     def _unfolded(
-        self, q: Tensor, factors: Factors, state: TrainedState, c: Coefficients
+        self, q: Tensor, factors: Factors, state: TrainedState, start: Start, c: Coefficients
     ) -> tuple[Tensor, Weights, Weights]:
         """What each token changes is made, [batch, heads, tokens, inputs, outputs]."""
         changes, momentum = [], []
@@ -178,11 +197,12 @@ class Trained(nn.Module):
             changes.append(_plus(self._summed(c.learnt, a, delta), c.carried, old))
             if c.after is not None:
                 momentum.append(_plus(self._summed(c.own[..., -1:, :], a, delta), c.after[..., -1:, :], old)[:, :, 0])
-        kept, start = c.kept.unsqueeze(-1), [self.retention.weights(one).unsqueeze(2) for one in state.raw]
 
         def through(layer: int, x: Tensor) -> Tensor:
-            old = kept * self.memory.through(x, start[layer])
-            return old + self.memory.through(self.retention.towards(x, state.raw[layer].unsqueeze(2)), changes[layer])
+            factor = start.linked[layer][1]
+            old = c.kept.unsqueeze(-1) * self.memory.through(x, start.weights[layer].unsqueeze(2))
+            x = self.retention.towards(x, None if factor is None else factor.unsqueeze(2))
+            return old + self.memory.through(x, changes[layer])
 
         read = self.memory.forward(q.unsqueeze(-2), through).squeeze(-2)
         last = c.kept[..., -1:, :]
@@ -211,14 +231,12 @@ class Trained(nn.Module):
         left = (a * (end - total).exp()).transpose(-1, -2) @ delta
         return read, (self._column(end.squeeze(-2).exp()) * start + left,)
 
-    def _factors(self, seen: Past, state: TrainedState) -> Factors:
-        weights = [self.retention.weights(raw) for raw in state.raw]
-        return factors_at(self.memory, self.objective, weights, seen)
-
     def _gradients(self, seen: Past, state: TrainedState) -> list[Tensor]:
         """Summed over the pairs, each as much as it counts."""
         weight = seen.weight.unsqueeze(-1)
-        return [self.memory.gradient(weight * a, delta) for a, delta in self._factors(seen, state)]
+        at = [self.retention.weights(raw) for raw in state.raw]
+        factors = factors_at(self.memory, self.objective, at, seen)
+        return [self.memory.gradient(weight * a, delta) for a, delta in factors]
 
     def _column(self, decay: Tensor) -> Tensor:
         """Decays [batch, heads, 1 or keys], shaped to multiply weights."""
