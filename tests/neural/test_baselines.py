@@ -117,6 +117,23 @@ def test_attention_sees_through_its_short_convolution() -> None:
     assert torch.allclose(bare(x)[0], whole, atol=1e-10)
 
 
+def test_normed_attention_compares_directions_alone() -> None:
+    layer = CausalAttention(8, heads=2, rotary=False, normed=True).double()
+    layer.norms[0].weight.data = torch.rand(4, dtype=torch.float64)
+    x = torch.randn(2, 9, 8, dtype=torch.float64)
+    whole, _ = layer(x)
+    assert torch.allclose(layer.unrolled(x)[0], whole, atol=1e-10)
+    q, k, v = layer.inputs(x).chunk(3, -1)
+    parts = []
+    for head in (slice(0, 4), slice(4, 8)):
+        units = [4**0.5 * one[..., head] / one[..., head].norm(dim=-1, keepdim=True) for one in (q, k)]
+        weights = (layer.norms[0].weight * units[0]) @ units[1].mT / 2
+        parts.append(weights.masked_fill(torch.ones(9, 9).triu(1).bool(), -torch.inf).softmax(-1) @ v[..., head])
+    assert torch.allclose(layer.output(torch.cat(parts, -1)), whole, atol=1e-4)
+    layer.inputs.weight.data[:16] *= 7
+    assert torch.allclose(layer(x)[0], whole, atol=1e-4)
+
+
 class Convolved(torch.nn.Module):
     """A short convolution as a plain loop over taps."""
 

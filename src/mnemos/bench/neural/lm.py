@@ -63,8 +63,8 @@ FULL = Plan()
 QUICK = Plan(width=64, layers=2, heads=2, weights=150_000, length=128, tested=8192)
 QUICK_ONES = ("attention", "gated-delta-net")
 CONTESTANTS: dict[str, dict[str, Any]] = {
-    "attention": {"mixer": "attention", "conv": 4},
-    "attention, last 64": {"mixer": "attention", "conv": 4, "window": 64},
+    "attention": {"mixer": "attention", "conv": 4, "normed": True},
+    "attention, last 64": {"mixer": "attention", "conv": 4, "normed": True, "window": 64},
     "lstm": {"mixer": "lstm"},
     **{name: {"mixer": name} for name in ("linear-attention", "retnet", "gla", "hgrn2", "delta-net")},
     "gated-delta-net": {"mixer": "gated-delta-net"},
