@@ -138,7 +138,7 @@ CONTESTANTS: dict[str, Described] = {
         "segment": 8,
         "restarts": True,
     },
-    "gated-delta-net, 4 keys, mixture": {"mixer": "mixture", "of": {"mixer": "gated-delta-net", "keys": 4}},
+    "gated-delta-net, 16 keys, mixture": {"mixer": "mixture", "of": {"mixer": "gated-delta-net", "keys": 16}},
     **{
         f"{name}, {keys} keys": {"mixer": name, "keys": keys}
         for name in ("delta-net", "gated-delta-net")
