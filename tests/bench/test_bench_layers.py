@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,12 @@ def test_the_command_prints_what_it_saves(tmp_path: Path, monkeypatch: pytest.Mo
     assert done.exit_code == 0, done.output
     assert json.loads((tmp_path / "file").read_text("utf-8")) == json.loads(done.stdout)
     assert CliRunner().invoke(main, ["bench", "layers", "--preset", "gru"]).exit_code == 2
+
+
+def test_texts_for_which_too_much_would_be_kept_are_left_out() -> None:
+    plan = replace(layers.QUICK, lengths=(32, 64, 128))
+    layer = layers.built("gated-delta-net", plan, 0)
+    every = layers.growing("gated-delta-net", layer, plan, 0)
+    assert [one.tokens for one in every] == [32, 64, 128]
+    less = layers.growing("gated-delta-net", layer, replace(plan, most=every[1].saved * 1.5), 0)
+    assert less == every[:2]

@@ -93,7 +93,7 @@ def held_table(run: Run) -> Table:
         shown = [f"{found[tokens] / 1e6:,.1f}" if tokens in found else "–" for tokens in lengths]
         rows.append((name, *shown, f"{growth(found):.2f}" if len(found) > 1 else "–"))
     columns = ("layer", *(f"{tokens:,}" for tokens in lengths), "growth")
-    note = "Growth: the power of the length with which it grows, between the two longest; 1 is linear."
+    note = "Growth: the power of the length with which it grows, between the two longest; 1 is linear. –: too much."
     return Table("Megabytes that are kept for the way back, by tokens", columns, tuple(rows), note)
 
 

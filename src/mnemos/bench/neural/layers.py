@@ -43,6 +43,8 @@ class Plan:
     """For speed."""
     lengths: Sequence[int] = LENGTHS
     """For memory."""
+    most: float = 4e9
+    """Bytes that may be kept; longer texts of a layer that would keep more are left out."""
     rounds: int = 3
     """The median of so many counts."""
     device: str = "cpu"
@@ -72,7 +74,7 @@ def run(plan: Plan = FULL, *, names: Sequence[str] = (), seed: int = 0, progress
         for done, name in enumerate(chosen):
             layer = built(name, plan, seed)
             speeds += timed(name, layer, plan, seed)
-            held += [kept(name, layer, texts(plan, tokens, seed)) for tokens in plan.lengths]
+            held += growing(name, layer, plan, seed)
             if progress:
                 progress(name, done + 1, len(chosen))
     told = {"width": plan.width, "heads": plan.heads, "batch": plan.batch, "device": plan.device, "threads": 1}
@@ -125,6 +127,16 @@ def timed(name: str, layer: nn.Module, plan: Plan, seed: int) -> list[report.Spe
     return [report.Speed(name, way, plan.batch * plan.tokens, seconds) for way, seconds in found.items()]
 
 
+def growing(name: str, layer: nn.Module, plan: Plan, seed: int) -> list[report.Held]:
+    """What is kept at each length, up to the one that would keep too much."""
+    found: list[report.Held] = []
+    for tokens in plan.lengths:
+        if found and found[-1].saved * tokens / found[-1].tokens > plan.most:
+            break
+        found.append(kept(name, layer, texts(plan, tokens, seed)))
+    return found
+
+
 def kept(name: str, layer: nn.Module, x: Tensor) -> report.Held:
     """What is kept for the way back, counted: the same on every machine."""
     own = {one.untyped_storage().data_ptr() for one in layer.parameters()}
@@ -144,7 +156,8 @@ def counted(known: set[int]) -> Iterator[dict[int, int]]:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in known:
             found[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        # what an operation saves of its own result would hold the graph for ever
+        return tensor.detach()
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         yield found
