@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
@@ -27,21 +27,21 @@ class Levels(MemoryLayer):
 
     def step(self, x: Tensor, state: State, *, write: Tensor | None = None) -> tuple[Tensor, tuple[State, ...]]:
         """Read one token."""
-        read, after = x, []
-        for layer, norm, one in zip(self._each(), self.norms, state, strict=True):
-            y, one = layer.step(norm(read), one, write=write)
-            read = read + y
-            after.append(one)
-        return read - x, tuple(after)
+        return self._read(x, state, [layer.step for layer in self._each()], write)
 
     def forward(
         self, x: Tensor, state: State = None, *, write: Tensor | None = None
     ) -> tuple[Tensor, tuple[State, ...]]:
         """Read many tokens."""
+        return self._read(x, self.start(x.shape[0]) if state is None else state, self._each(), write)
+
+    def _read(
+        self, x: Tensor, state: State, ways: Sequence[Callable[..., tuple[Tensor, State]]], write: Tensor | None
+    ) -> tuple[Tensor, tuple[State, ...]]:
+        """Through each level in its way, one token or many."""
         read, after = x, []
-        state = self.start(x.shape[0]) if state is None else state
-        for layer, norm, one in zip(self._each(), self.norms, state, strict=True):
-            y, one = layer(norm(read), one, write=write)
+        for way, norm, one in zip(ways, self.norms, state, strict=True):
+            y, one = way(norm(read), one, write=write)
             read = read + y
             after.append(one)
         return read - x, tuple(after)

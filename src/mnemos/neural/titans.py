@@ -77,14 +77,23 @@ class PersistentAttention(CausalAttention):
         )
 
 
-class MemoryAsGate(MemoryLayer):
-    """o = norm(attention(x)) ⊙ σ(norm(memory(x))), then a linear map."""
+class Gated(MemoryLayer):
+    """A memory that is the gate of attention: norm(seen) ⊙ σ(norm(recalled)), then a linear map."""
 
     def __init__(self, memory: NeuralMemory, attention: CausalAttention) -> None:
         super().__init__()
         self.dim, self.memory, self.attention = memory.dim, memory, attention
         self.norms = nn.ModuleList(nn.RMSNorm(self.dim, eps=1e-6) for _ in range(2))
         self.join = nn.Linear(self.dim, self.dim, bias=False)
+
+    def joined(self, seen: Tensor, recalled: Tensor) -> Tensor:
+        """What attention says, as much as the memory lets through."""
+        y: Tensor = self.join(self.norms[0](seen) * self.norms[1](recalled).sigmoid())
+        return y
+
+
+class MemoryAsGate(Gated):
+    """o = norm(attention(x)) ⊙ σ(norm(memory(x))), then a linear map."""
 
     def start(self, batch: int) -> Beside:
         """Fresh states."""
@@ -94,18 +103,14 @@ class MemoryAsGate(MemoryLayer):
         """Read one token."""
         recalled, memory = self.memory.step(x, state.memory, write=write)
         seen, near = self.attention.step(x, state.near, write=write)
-        return self._joined(seen, recalled), Beside(memory, near)
+        return self.joined(seen, recalled), Beside(memory, near)
 
     def forward(self, x: Tensor, state: Beside | None = None, *, write: Tensor | None = None) -> tuple[Tensor, Beside]:
         """Read many tokens."""
         state = self.start(x.shape[0]) if state is None else state
         recalled, memory = self.memory(x, state.memory, write=write)
         seen, near = self.attention(x, state.near, write=write)
-        return self._joined(seen, recalled), Beside(memory, near)
-
-    def _joined(self, seen: Tensor, recalled: Tensor) -> Tensor:
-        y: Tensor = self.join(self.norms[0](seen) * self.norms[1](recalled).sigmoid())
-        return y
+        return self.joined(seen, recalled), Beside(memory, near)
 
 
 class MemoryAsLayer(MemoryLayer):
@@ -134,7 +139,7 @@ class MemoryAsLayer(MemoryLayer):
         return y, Beside(memory, near)
 
 
-class MemoryAsContext(MemoryLayer):
+class MemoryAsContext(Gated):
     """Segments: h = what the memory of earlier segments recalls, y = attention over [known, h, x], and the memory
     learns y; o = norm(y) ⊙ σ(norm(memory(y))), then a linear map.
 
@@ -145,14 +150,12 @@ class MemoryAsContext(MemoryLayer):
     """
 
     def __init__(self, memory: NeuralMemory, attention: CausalAttention, segment: int) -> None:
-        super().__init__()
+        super().__init__(memory, attention)
         if memory.conv is not None or attention.conv is not None:
             raise InvalidInput("memory", "has a convolution over what it is told and asked alike", "give it conv=0")
         if attention.window is not None or segment < 1:
             raise InvalidInput("segment", "must be positive, and the one bound of attention", "give no window")
-        self.dim, self.memory, self.attention, self.segment = memory.dim, memory, attention, segment
-        self.norms = nn.ModuleList(nn.RMSNorm(self.dim, eps=1e-6) for _ in range(2))
-        self.join = nn.Linear(self.dim, self.dim, bias=False)
+        self.segment = segment
 
     def start(self, batch: int) -> InContext:
         """Fresh states."""
@@ -164,7 +167,7 @@ class MemoryAsContext(MemoryLayer):
         write = None if write is None else write.unsqueeze(1)
         y, near = self._attended(x.unsqueeze(1), state, write)
         recalled, memory = self.memory.step(y[:, 0], state.memory, write=None if write is None else write[:, 0])
-        return self._joined(y[:, 0], recalled), self._moved(InContext(memory, state.before, near))
+        return self.joined(y[:, 0], recalled), self._moved(InContext(memory, state.before, near))
 
     def forward(
         self, x: Tensor, state: InContext | None = None, *, write: Tensor | None = None
@@ -176,7 +179,7 @@ class MemoryAsContext(MemoryLayer):
             written = None if write is None else write[:, part]
             y, near = self._attended(x[:, part], state, written)
             recalled, memory = self.memory(y, state.memory, write=written)
-            read.append(self._joined(y, recalled))
+            read.append(self.joined(y, recalled))
             state, at = self._moved(InContext(memory, state.before, near)), part.stop
         return torch.cat(read, 1), state
 
@@ -191,10 +194,6 @@ class MemoryAsContext(MemoryLayer):
         if state.near.keys.shape[2] // 2 < self.segment:
             return state
         return InContext(state.memory, state.memory, self.attention.start(len(state.near.keys)))
-
-    def _joined(self, seen: Tensor, recalled: Tensor) -> Tensor:
-        y: Tensor = self.join(self.norms[0](seen) * self.norms[1](recalled).sigmoid())
-        return y
 
 
 def _beside(keys: Tensor, place: int) -> Tensor:

@@ -23,24 +23,20 @@ from mnemos.neural.learners import Learner, newton_schulz
 from mnemos.neural.matrix import scores
 from mnemos.neural.memories import Factors, Memory
 from mnemos.neural.objectives import Objective
-from mnemos.neural.retentions import Link, Retention, multiplied
+from mnemos.neural.retentions import Retention, multiplied
 from mnemos.neural.tokens import Tokens
 from mnemos.neural.windows import Past
 
 Weights = tuple[Tensor, ...]
 
 
-Linked = list[Link]
-"""For each weight."""
-
-
 class Start(NamedTuple):
-    """What a chunk begins with."""
+    """What a chunk begins with, and the one before it ended with."""
 
     weights: list[Tensor]
     """That are read, [batch, heads, inputs, outputs] each."""
-    linked: Linked
-    """The same in two factors."""
+    factors: list[Tensor | None]
+    """The second part of the link of each."""
 
 
 class TrainedState(NamedTuple):
@@ -134,30 +130,33 @@ class Trained(nn.Module):
 
     def chunk(self, tokens: Tokens, state: TrainedState) -> tuple[Tensor, TrainedState]:
         """Write tokens, and read at each; gradients are those at the start of their chunk."""
-        read, linked = [], [self.retention.link(one) for one in state.raw]
+        read, start = [], self._start(state.raw)
         for at in range(0, tokens.q.shape[2], self.size):
-            y, state, linked = self._chunk(tokens.between(at, at + self.size), state, linked)
+            y, state, start = self._chunk(tokens.between(at, at + self.size), state, start)
             read.append(y)
         return torch.cat(read, 2), state
 
-    def _chunk(self, tokens: Tokens, state: TrainedState, linked: Linked) -> tuple[Tensor, TrainedState, Linked]:
-        """One chunk; `linked` is the retention's link of the weights at its start, and then of those at its end."""
+    def _start(self, raw: Weights) -> Start:
+        linked = [self.retention.link(one) for one in raw]
+        return Start([multiplied(one) for one in linked], [factor for _, factor in linked])
+
+    def _chunk(self, tokens: Tokens, state: TrainedState, start: Start) -> tuple[Tensor, TrainedState, Start]:
+        """One chunk, and what the next begins with."""
         seen = Past.of(tokens) if state.past is None else state.past.then(tokens)
         past = None if state.past is None else state.past.moved(tokens, seen)
-        start = Start([multiplied(one) for one in linked], linked)
         factors = factors_at(self.memory, self.objective, start.weights, seen)
         if self.retention.decay == "channel":
             read, raw = self._by_channels(tokens, factors, state.raw)
-            return read, TrainedState(raw, (), past), [self.retention.link(one) for one in raw]
+            return read, TrainedState(raw, (), past), self._start(raw)
         band = None if state.past is None else state.past.band(tokens, seen)
         c = coefficients(tokens, band, self.learner.orthogonal > 0)
         unfold = self.learner.orthogonal or self.memory.diagonal
         read, raw, momentum = (self._unfolded if unfold else self._folded)(tokens.q, factors, state, start, c)
-        linked = [self.retention.link(one) for one in raw]
+        after = self._start(raw)
         if not self.retention.linear:
-            last = read_through(self.memory, tokens.q[:, :, -1:], [multiplied(one) for one in linked])
+            last = read_through(self.memory, tokens.q[:, :, -1:], after.weights)
             read = torch.cat([read[:, :, :-1], last], 2)
-        return read, TrainedState(raw, momentum, past), linked
+        return read, TrainedState(raw, momentum, past), after
 
     def _folded(
         self, q: Tensor, factors: Factors, state: TrainedState, start: Start, c: Coefficients
@@ -166,7 +165,7 @@ class Trained(nn.Module):
 
         def through(layer: int, x: Tensor) -> Tensor:
             a, delta = factors[layer]
-            z, x = c.kept * (x @ start.weights[layer]), self.retention.towards(x, start.linked[layer][1])
+            z, x = c.kept * (x @ start.weights[layer]), self.retention.towards(x, start.factors[layer])
             z = z + (c.learnt * (x @ a.transpose(-1, -2))) @ delta
             return z if c.carried is None else z + c.carried * (x @ state.momentum[layer])
 
@@ -199,7 +198,7 @@ class Trained(nn.Module):
                 momentum.append(_plus(self._summed(c.own[..., -1:, :], a, delta), c.after[..., -1:, :], old)[:, :, 0])
 
         def through(layer: int, x: Tensor) -> Tensor:
-            factor = start.linked[layer][1]
+            factor = start.factors[layer]
             old = c.kept.unsqueeze(-1) * self.memory.through(x, start.weights[layer].unsqueeze(2))
             x = self.retention.towards(x, None if factor is None else factor.unsqueeze(2))
             return old + self.memory.through(x, changes[layer])
