@@ -58,7 +58,7 @@ def main() -> int:
         run = report.Run(
             run.shape, speeds, run.held, run.seed, {**run.peers, system.name: found["versions"]}, run.files
         )
-    save(report.to_json(run), RESULTS)
+        save(report.to_json(run), RESULTS)
     for table in report.tables(run):
         print(f"{table.title}\n\n{table.markdown()}\n")
     return failed

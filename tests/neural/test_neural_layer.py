@@ -227,7 +227,7 @@ def test_what_a_segment_is_read_with_is_what_was_known_before_it():
         near = state.near.keys.shape[2]
         _, after = memory(x[:, 5:6], state)
     assert near == 2 * 2
-    assert_same(after.before, after.memory)
+    assert_same(after.before.memory, after.memory.memory)
     assert after.near.keys.shape[2] == 0
 
 

@@ -125,6 +125,9 @@ def test_presets_are_what_they_are_published_as():
     told = hgrn2.told(x, hgrn2.start(1))[0]
     torch.testing.assert_close(told.k, 1 - told.log_decay.exp())
     assert told.log_decay.min() > math.log(0.25)
+    torch.nn.init.ones_(hgrn2.conv.weight)
+    before = hgrn2.start(1)._replace(seen=hgrn2.conv.start(1) + 1)
+    assert (hgrn2.told(x, before)[0].k != hgrn2.told(x, hgrn2.start(1))[0].k).all(), "keys know the tokens before"
 
 
 @pytest.mark.parametrize(

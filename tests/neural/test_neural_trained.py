@@ -99,7 +99,7 @@ def inside(retention, start, raw, kept):
     if isinstance(retention, Lq):
         return raw / start.norm(p=4) ** 2
     change = raw - kept * start
-    return kept * start.softmax(0) + (change - change.mean(0)) / len(raw)
+    return len(raw) ** 0.5 * (kept * start.softmax(0) + (change - change.mean(0)) / len(raw))
 
 
 def answer(engine, x, weights):

@@ -49,7 +49,7 @@ class NeuralMemory(MemoryLayer):
             of its speed alone. None: 64, or 32 where decays have channels, or 16 where gradients are frozen.
         rate: upper end of the learning rate, a gate of the token; None: it is 1.
         rate_bias: of that gate: at first, the rate is rate · σ(rate_bias).
-        tied: keys are 1 − decay (HGRN2).
+        tied: keys are 1 − decay, the decay being made of token and key (HGRN2).
         gated: whether the answer is multiplied by SiLU(Wx), as in most published models; without, recall is learnt
             sooner.
 
@@ -140,14 +140,14 @@ class NeuralMemory(MemoryLayer):
         mixed, seen = self.project(x), state.seen
         if self.conv is not None and seen is not None:
             mixed, seen = (self.conv if x.dim() == 3 else self.conv.step)(mixed, seen)
-        q, k, v = (one.unflatten(-1, (self.heads, -1)).movedim(-2, 1) for one in mixed.split(self.widths, -1))
-        log_decay = None if self.decay is None else self.decay(x).movedim(-2, 1)
+        parts = [one.unflatten(-1, (self.heads, -1)) for one in mixed.split(self.widths, -1)]
+        raised = (x, parts[1]) if self.tied else (x,)
+        log_decay = None if self.decay is None else self.decay(*raised).movedim(-2, 1)
+        q, k, v = (one.movedim(-2, 1) for one in parts)
         q, k = self.features(q), self.features(k)
-        if self.tied and log_decay is not None:
-            k = -log_decay.expm1()
         tokens = Tokens(
             q,
-            k,
+            -log_decay.expm1() if self.tied and log_decay is not None else k,
             v,
             rate=q.new_ones(q.shape[:-1]) if self.rate is None else self.rate(x).movedim(-1, 1),
             log_decay=log_decay,

@@ -61,13 +61,36 @@ def newton_schulz(x: Tensor, steps: int) -> Tensor:
     """Matrices [..., inputs, outputs] with their singular values pushed towards 1, by Muon's quintic iteration.
 
     The coefficients are steepest at 0 and do not converge: five steps leave singular values between about 0.7 and 1.2.
+
+    Each step multiplies x from the left by a polynomial of x xᵀ. Those commute, so that where x is much wider than
+    tall they are multiplied with each other, and x by their product, once.
     """
     tall = x.shape[-2] > x.shape[-1]
     x = x.transpose(-1, -2) if tall else x
     shape = x.shape
     x = (x / (x.square().sum((-1, -2), keepdim=True) + 1e-14).sqrt()).reshape(-1, *shape[-2:])
-    for _ in range(steps):
-        square = x @ x.transpose(-1, -2)
-        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
-    x = x.view(shape)
+    x = (_evened_once if shape[-1] > 2 * shape[-2] else _evened)(x, steps).view(shape)
     return x.transpose(-1, -2) if tall else x
+
+
+def _evened(x: Tensor, steps: int) -> Tensor:
+    for _ in range(steps):
+        x = _nearer(x, _curve(x @ x.transpose(-1, -2)))
+    return x
+
+
+def _evened_once(x: Tensor, steps: int) -> Tensor:
+    square, product = x @ x.transpose(-1, -2), torch.eye(x.shape[-2], dtype=x.dtype, device=x.device)
+    product = product.expand_as(square)
+    for _ in range(steps):
+        curve = _curve(square)
+        product, square = _nearer(product, curve), _nearer(_nearer(square, curve), curve)
+    return product @ x
+
+
+def _curve(square: Tensor) -> Tensor:
+    return torch.baddbmm(square, square, square, beta=-4.7750, alpha=2.0315)
+
+
+def _nearer(x: Tensor, curve: Tensor) -> Tensor:
+    return torch.baddbmm(x, curve, x, beta=3.4445)

@@ -75,9 +75,12 @@ def titans(dim: int, **choices: Any) -> NeuralMemory:
 
 
 def moneta(dim: int, **choices: Any) -> NeuralMemory:
-    """L3 as objective, L4 as retention (Behrouz et al. 2025, It's All Connected); see `objectives`, `retentions`."""
+    """L3 as objective, L4 as retention (Behrouz et al. 2025, It's All Connected); see `objectives`, `retentions`.
+
+    Gradients of L3 grow with the square of an error, so that steps are smaller at first than those of others.
+    """
     return _memory(
-        dim, choices, memory="mlp", objective=Lp(3), retention=Lq(q=4), learner="gradient", rate_bias=TRAINED
+        dim, choices, memory="mlp", objective=Lp(3), retention=Lq(q=4), learner="gradient", rate_bias=2 * TRAINED
     )
 
 
@@ -107,12 +110,12 @@ def atlas(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
 
 
 def titans_mac(dim: int, *, heads: int = 1, segment: int = 32, persistent: int = 4, **choices: Any) -> MemoryLayer:
-    """Titans, memory as context; `choices` are of its memory. For the paper of all three see `titans`."""
-    return MemoryAsContext(
-        titans(dim, **{"heads": heads, "conv": 0} | choices),
-        PersistentAttention(dim, persistent=persistent, heads=heads),
-        segment,
-    )
+    """Titans, memory as context; `choices` are of its memory. For the paper of all three see `titans`.
+
+    Attention sees two for each token, so that its convolution is twice as long.
+    """
+    attention = PersistentAttention(dim, persistent=persistent, heads=heads, conv=2 * CONVOLUTION)
+    return MemoryAsContext(titans(dim, heads=heads, **choices), attention, segment)
 
 
 def titans_mag(dim: int, *, heads: int = 1, window: int = 32, persistent: int = 4, **choices: Any) -> MemoryLayer:

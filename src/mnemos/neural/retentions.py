@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +35,10 @@ class Retention:
     """Decays stay above it (HGRN2: higher in higher layers)."""
     calm: float = 16.0
     """Logs of decays are divided by it (GLA's temperature), so that memories are long at first."""
+
+    def first(self, *shape: int) -> Tensor:
+        """What a memory may start from where that cannot be zeros, [..., inputs, outputs]."""
+        return torch.randn(*shape) / math.sqrt(shape[-2])
 
     def link(self, raw: Tensor) -> Link:
         """The weights that are read, of what is kept [..., inputs, outputs], as a product of two.
@@ -114,17 +119,24 @@ class Entropy(Retention):
     """
 
     decay: Decay = "scalar"
-    scale: float = 1.0
-    """What the weights of an output add up to."""
+    scale: float | None = None
+    """What the weights of an output add up to; None: the root of their number, so that each is as large as is usual."""
+
+    def first(self, *shape: int) -> Tensor:
+        """Logs, as uneven as weights are else."""
+        return torch.randn(*shape)
 
     def link(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Exponentials, and one over their sums over the inputs of each output."""
         powers = (raw - raw.amax(-2, keepdim=True)).exp()
-        return powers, self.scale / (powers.new_ones(1, raw.shape[-2]) @ powers)
+        return powers, self._sum(raw.shape[-2]) / (powers.new_ones(1, raw.shape[-2]) @ powers)
 
     def towards(self, x: Tensor, factor: Tensor | None) -> Tensor:
         """With the slope that the softmax has where all weights are equal."""
-        return (x - x.mean(-1, keepdim=True)) * (self.scale / x.shape[-1])
+        return (x - x.mean(-1, keepdim=True)) * (self._sum(x.shape[-1]) / x.shape[-1])
+
+    def _sum(self, inputs: int) -> float:
+        return math.sqrt(inputs) if self.scale is None else self.scale
 
     @property
     def linear(self) -> bool:
@@ -147,7 +159,7 @@ def retention_of(chosen: str | Retention) -> Retention:
 
 
 class Forget(nn.Module):
-    """Logs of decays that depend on the token: log(floor + (1 − floor) σ(Wx + b)) / calm."""
+    """Logs of decays that depend on the token: log(floor + (1 − floor) σ(Wx + b − k)) / calm, k where keys are told."""
 
     def __init__(self, dim: int, heads: int, channels: int, floor: float, calm: float) -> None:
         super().__init__()
@@ -155,9 +167,10 @@ class Forget(nn.Module):
         self.weight = nn.Linear(dim, heads * channels)
         nn.init.constant_(self.weight.bias, 3.0)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[..., dim] as [..., heads, channels], each below 0."""
+    def forward(self, x: Tensor, k: Tensor | None = None) -> Tensor:
+        """[..., dim] as [..., heads, channels], each below 0; keys are of that shape too."""
         raised = self.weight(x).unflatten(-1, (self.heads, -1))
+        raised = raised if k is None else raised - k
         if not self.floor:
             return logsigmoid(raised) / self.calm
         return torch.log(self.floor + (1 - self.floor) * raised.sigmoid()) / self.calm

@@ -13,14 +13,14 @@ itself and those before it, and the memory that answers it last has learnt no la
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from mnemos.errors import InvalidInput
-from mnemos.neural.attention import CausalAttention, KeysValues, join_heads, joined, rotate, split_heads, visible
+from mnemos.neural.attention import CausalAttention, KeysValues, join_heads, rotate, visible
 from mnemos.neural.layer import NeuralMemory, NeuralState
 from mnemos.neural.memory import MemoryLayer
 
@@ -37,7 +37,7 @@ class InContext(NamedTuple):
 
     memory: NeuralState
     before: NeuralState
-    """The memory as it was when the segment began."""
+    """The memory as it was when the segment began, and what its convolution saw of the tokens that ask it."""
     near: KeysValues
     """Of this segment: what was recalled for each token, and the token."""
 
@@ -45,22 +45,16 @@ class InContext(NamedTuple):
 class PersistentAttention(CausalAttention):
     """Causal attention that also sees some learnt keys and values, however far it has come (no positions in them)."""
 
-    def __init__(self, dim: int, *, persistent: int, heads: int = 1, window: int | None = None, conv: int = 0) -> None:
-        super().__init__(dim, heads=heads, window=window, conv=conv)
+    def __init__(self, dim: int, *, persistent: int, **choices: Any) -> None:
+        super().__init__(dim, **choices)
         if persistent < 1:
             raise InvalidInput("persistent", f"is {persistent}", "give at least 1")
-        head = dim // heads
-        self.known = nn.Parameter(torch.randn(2, heads, persistent, head) * head**-0.5)
+        head = dim // self.heads
+        self.known = nn.Parameter(torch.randn(2, self.heads, persistent, head) * head**-0.5)
 
     def _read(self, x: Tensor, state: KeysValues, write: Tensor | None) -> tuple[Tensor, KeysValues]:
-        mixed, recent = self.inputs(x), state.recent
-        if self.conv is not None and recent is not None:
-            mixed, recent = self.conv(mixed, recent)
-        q, k, v = (split_heads(part, self.heads) for part in mixed.chunk(3, dim=-1))
-        before = state.keys.shape[2]
-        written = joined(state.written, write, x, before)
-        seen = KeysValues(torch.cat([state.keys, k], 2), torch.cat([state.values, v], 2), written, recent)
-        y = self._with_known(q, rotate(q, before), rotate(seen.keys, 0), seen)
+        q, seen = self.see(x, state, write)
+        y = self._with_known(q, rotate(q, state.keys.shape[2]), rotate(seen.keys, 0), seen)
         answer: Tensor = self.output(join_heads(y))
         return answer, self._kept(seen)
 
@@ -140,19 +134,17 @@ class MemoryAsLayer(MemoryLayer):
 
 
 class MemoryAsContext(Gated):
-    """Segments: h = what the memory of earlier segments recalls, y = attention over [known, h, x], and the memory
+    """Segments: h = what the memory of earlier segments recalls, y = x + attention over [known, h, x], and the memory
     learns y; o = norm(y) ⊙ σ(norm(memory(y))), then a linear map.
 
     Args:
-        memory: without a convolution, for it is asked x and told y.
-        attention: without a window.
+        memory: it is asked x, and told and asked y.
+        attention: without a window; what its convolution saw of a segment reaches into the next.
         segment: tokens that attention sees together.
     """
 
     def __init__(self, memory: NeuralMemory, attention: CausalAttention, segment: int) -> None:
         super().__init__(memory, attention)
-        if memory.conv is not None or attention.conv is not None:
-            raise InvalidInput("memory", "has a convolution over what it is told and asked alike", "give it conv=0")
         if attention.window is not None or segment < 1:
             raise InvalidInput("segment", "must be positive, and the one bound of attention", "give no window")
         self.segment = segment
@@ -164,10 +156,9 @@ class MemoryAsContext(Gated):
 
     def step(self, x: Tensor, state: InContext, *, write: Tensor | None = None) -> tuple[Tensor, InContext]:
         """Read one token; the last of a segment leaves attention with nothing but what it knows."""
-        write = None if write is None else write.unsqueeze(1)
-        y, near = self._attended(x.unsqueeze(1), state, write)
-        recalled, memory = self.memory.step(y[:, 0], state.memory, write=None if write is None else write[:, 0])
-        return self.joined(y[:, 0], recalled), self._moved(InContext(memory, state.before, near))
+        y, state = self._attended(x.unsqueeze(1), state, None if write is None else write.unsqueeze(1))
+        recalled, memory = self.memory.step(y[:, 0], state.memory, write=write)
+        return self.joined(y[:, 0], recalled), self._moved(state._replace(memory=memory))
 
     def forward(
         self, x: Tensor, state: InContext | None = None, *, write: Tensor | None = None
@@ -177,23 +168,25 @@ class MemoryAsContext(Gated):
         while at < x.shape[1]:
             part = slice(at, at + self.segment - state.near.keys.shape[2] // 2)
             written = None if write is None else write[:, part]
-            y, near = self._attended(x[:, part], state, written)
+            y, state = self._attended(x[:, part], state, written)
             recalled, memory = self.memory(y, state.memory, write=written)
             read.append(self.joined(y, recalled))
-            state, at = self._moved(InContext(memory, state.before, near)), part.stop
+            state, at = self._moved(state._replace(memory=memory)), part.stop
         return torch.cat(read, 1), state
 
-    def _attended(self, x: Tensor, state: InContext, write: Tensor | None) -> tuple[Tensor, KeysValues]:
+    def _attended(self, x: Tensor, state: InContext, write: Tensor | None) -> tuple[Tensor, InContext]:
         """Attention over what was recalled for each token and the token, one behind the other."""
-        recalled = self.memory.recall(self.memory.queries(x, state.before), state.before)
-        both = torch.stack([self.memory.out(x, recalled), x], 2).flatten(1, 2)
+        asking, seen = self.memory.told(x, state.before)
+        recalled = self.memory.out(x, self.memory.recall(asking.q, state.before))
+        both = torch.stack([recalled, x], 2).flatten(1, 2)
         y, near = self.attention(both, state.near, write=None if write is None else write.repeat_interleave(2, 1))
-        return y[:, 1::2], near
+        return x + y[:, 1::2], state._replace(before=state.before._replace(seen=seen), near=near)
 
     def _moved(self, state: InContext) -> InContext:
         if state.near.keys.shape[2] // 2 < self.segment:
             return state
-        return InContext(state.memory, state.memory, self.attention.start(len(state.near.keys)))
+        fresh = self.attention.start(len(state.near.keys))._replace(recent=state.near.recent)
+        return state._replace(before=state.before._replace(memory=state.memory.memory), near=fresh)
 
 
 def _beside(keys: Tensor, place: int) -> Tensor:

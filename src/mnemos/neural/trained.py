@@ -54,9 +54,7 @@ def first_weights(memory: Memory, retention: Retention, heads: int, keys: int, v
     """What a memory starts from, learnt with the layer: zeros, but drawn where from zeros nothing could be learnt."""
     shapes = memory.shapes(keys, values)
     drawn = len(shapes) > 1 or not retention.linear
-    return nn.ParameterList(
-        torch.randn(heads, *shape) * shape[0] ** -0.5 if drawn else torch.zeros(heads, *shape) for shape in shapes
-    )
+    return nn.ParameterList(retention.first(heads, *shape) if drawn else torch.zeros(heads, *shape) for shape in shapes)
 
 
 def recalled(memory: Memory, retention: Retention, raw: Weights, q: Tensor) -> Tensor:
@@ -212,7 +210,8 @@ class Trained(nn.Module):
         """Gradients in shares [batch, heads, tokens, gradients], [batch, heads, tokens, inputs, outputs]."""
         if self.memory.diagonal:
             return (share @ (a * delta)).unsqueeze(-2)
-        return (share.unsqueeze(-2) * a.transpose(-1, -2).unsqueeze(2)) @ delta.unsqueeze(2)
+        shared = share.unsqueeze(-2) * a.transpose(-1, -2).unsqueeze(2)
+        return (shared.flatten(2, 3) @ delta).view(*shared.shape[:4], -1)
 
     def _by_channels(self, tokens: Tokens, factors: Factors, raw: Weights) -> tuple[Tensor, Weights]:
         """One layer of weights that decays by channels: what a token adds, decays towards each later one."""
