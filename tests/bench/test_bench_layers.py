@@ -33,19 +33,19 @@ def test_what_a_product_keeps_is_counted_once_and_weights_are_not() -> None:
 
 @pytest.mark.parametrize("name", ["lstm", "delta-net", "gla", "titans", "hope"])
 def test_what_training_keeps_grows_with_the_text_and_the_state_does_not(name: str) -> None:
-    layer = layers.built(name, TINY, 0)
+    layer = layers.built(name, layers.LAYERS[name], TINY, 0)
     found = [layers.kept(name, layer, layers.texts(TINY, tokens, 0)) for tokens in (128, 256, 512)]
     assert len({one.state for one in found}) == 1
     assert 0.9 < report.growth({one.tokens: one.saved for one in found}) < 1.1
 
 
 def test_the_state_of_attention_grows_with_the_text() -> None:
-    layer = layers.built("attention", TINY, 0)
+    layer = layers.built("attention", layers.LAYERS["attention"], TINY, 0)
     assert layers.kept("attention", layer, layers.texts(TINY, 64, 0)).state == 2 * 64 * 16
 
 
 def test_layers_and_texts_are_the_same_for_the_same_seed() -> None:
-    one, other = (layers.built("titans", TINY, 3) for _ in range(2))
+    one, other = (layers.built("titans", layers.LAYERS["titans"], TINY, 3) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
     assert torch.equal(layers.texts(TINY, 9, 3), layers.texts(TINY, 9, 3))
     assert not torch.equal(layers.texts(TINY, 9, 3), layers.texts(TINY, 9, 4))
@@ -53,7 +53,7 @@ def test_layers_and_texts_are_the_same_for_the_same_seed() -> None:
 
 def test_every_layer_of_the_list_can_be_built() -> None:
     for name in layers.LAYERS:
-        layer = layers.built(name, TINY, 0)
+        layer = layers.built(name, layers.LAYERS[name], TINY, 0)
         found = layers.kept(name, layer, layers.texts(TINY, 24, 0))
         assert found.saved > 0
         assert (found.state == 0) == (name in layers.LOOKUPS)
@@ -94,7 +94,7 @@ def test_the_command_prints_what_it_saves(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_texts_for_which_too_much_would_be_kept_are_left_out() -> None:
     plan = replace(layers.QUICK, lengths=(32, 64, 128))
-    layer = layers.built("gated-delta-net", plan, 0)
+    layer = layers.built("gated-delta-net", layers.LAYERS["gated-delta-net"], plan, 0)
     every = layers.growing("gated-delta-net", layer, plan, 0)
     assert [one.tokens for one in every] == [32, 64, 128]
     less = layers.growing("gated-delta-net", layer, replace(plan, most=every[1].saved * 1.5), 0)

@@ -8,7 +8,8 @@ tokens, which are learnt with the layer and always seen:
 - `MemoryAsLayer`: memory first, attention upon it.
 
 Where the paper leaves the inside of a segment open, nothing here reads the future: a token sees what was recalled for
-itself and those before it, and the memory that answers it last has learnt no later one.
+itself and those before it, and the memory that answers it last has learnt no later one. That a token is added to what
+attention says of its segment is ours: where the paper has its residual connections could not be verified.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from mnemos.bench import layers_report as report
 from mnemos.bench.forms.training import one_thread
-from mnemos.bench.neural.mqar import check_known
+from mnemos.bench.neural.contestants import contestants, with_heads
 from mnemos.neural.memory import MemoryLayer, State
-from mnemos.neural.mixers import Described, feed_of, mixer_of, spelled
+from mnemos.neural.mixers import Described, feed_of, mixer_of
 from mnemos.neural.presets import PRESETS
 from mnemos.neural.state import size
 
@@ -59,20 +59,19 @@ def run(plan: Plan = FULL, *, names: Sequence[str] = (), seed: int = 0, progress
 
     Args:
         plan: of what shape layers are, and how much is read.
-        names: of layers; none: all.
+        names: of layers or mixers, or layers in JSON, see `contestants`; none: all of `LAYERS`.
         seed: of weights and tokens.
         progress: told what is done.
 
     Raises:
         InvalidInput: a name is not known.
     """
-    chosen = names or tuple(LAYERS)
-    check_known("preset", chosen, LAYERS)
+    chosen = contestants(names, LAYERS, lambda described: built("preset", described, plan, seed))
     speeds: list[report.Speed] = []
     held: list[report.Held] = []
     with one_thread():
-        for done, name in enumerate(chosen):
-            layer = built(name, plan, seed)
+        for done, (name, described) in enumerate(chosen.items()):
+            layer = built(name, described, plan, seed)
             speeds += timed(name, layer, plan, seed)
             held += growing(name, layer, plan, seed)
             if progress:
@@ -81,21 +80,14 @@ def run(plan: Plan = FULL, *, names: Sequence[str] = (), seed: int = 0, progress
     return report.Run(told, speeds, held, seed)
 
 
-def built(name: str, plan: Plan, seed: int) -> nn.Module:
+def built(name: str, described: Described, plan: Plan, seed: int) -> nn.Module:
     """A layer of that shape; the caller's random state stays."""
-    described = LAYERS[name]
-    if name in LOOKUPS:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            table = feed_of(described, plan.width, name)
-        assert table is not None
-        return table.to(plan.device)
-    choices = spelled(described)
-    if name != "lstm":
-        choices["heads"] = plan.heads
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return mixer_of(choices, plan.width, name).to(plan.device)
+        layer: nn.Module | None = None
+        if name in LOOKUPS:
+            layer = feed_of(described, plan.width, name)
+        return (layer or mixer_of(with_heads(described, plan.heads), plan.width, name)).to(plan.device)
 
 
 def texts(plan: Plan, tokens: int, seed: int) -> Tensor:

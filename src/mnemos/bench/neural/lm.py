@@ -21,7 +21,8 @@ from torch.nn.functional import cross_entropy
 from mnemos.bench import lm_report as report
 from mnemos.bench.forms.training import one_thread
 from mnemos.bench.neural import pages
-from mnemos.bench.neural.mqar import NARROW, check_known, parameters, rate_at, state_of
+from mnemos.bench.neural.contestants import contestants, with_heads
+from mnemos.bench.neural.mqar import NARROW, parameters, rate_at, state_of
 from mnemos.neural.config import MemoryLMConfig
 from mnemos.neural.lm import MemoryLM
 from mnemos.neural.mixers import Described, spelled
@@ -88,7 +89,7 @@ def run(
     Args:
         files: texts to train on, and last the one to be tested on.
         plan: how large, how long.
-        names: of contestants; none: all.
+        names: of contestants or mixers, or layers in JSON, see `contestants`; none: all contestants.
         seed: of weights, pieces and notes.
         progress: told what is done, in steps of training.
         so_far: told of everything that was measured yet, after each contestant.
@@ -96,21 +97,20 @@ def run(
     Raises:
         InvalidInput: a name is not known, or the files cannot be used.
     """
-    chosen = names or tuple(CONTESTANTS)
-    check_known("preset", chosen, CONTESTANTS)
+    chosen = contestants(names, CONTESTANTS, lambda mixer: MemoryLM(_config(mixer, plan)))
     books = pages.read(files)
     told: dict[str, Any] = {"width": plan.width, "layers": plan.layers, "heads": plan.heads, "length": plan.length}
     told |= {"bytes": plan.length * plan.batch * plan.steps, "notes": plan.notes, "others": plan.others}
     told |= {"practice": plan.practice}
     told |= {"weights": plan.weights, "tested": plan.tested, "needles": plan.needles}
     found = report.Run(told, (), seed, books.files)
-    for done, name in enumerate(chosen):
+    for done, (name, mixer) in enumerate(chosen.items()):
 
         def tell(step: int, done: int = done, name: str = name) -> None:
             if progress:
                 progress(name, done * plan.steps + step, len(chosen) * plan.steps)
 
-        score = scored(name, CONTESTANTS[name], books, plan, seed, tell)
+        score = scored(name, mixer, books, plan, seed, tell)
         found = replace(found, scores=[*found.scores, score])
         if so_far:
             so_far(found)
@@ -193,10 +193,7 @@ def _config(mixer: Described, plan: Plan) -> MemoryLMConfig:
     """MLPs as wide as makes the model as large as it should be."""
 
     def sized(size: int) -> MemoryLMConfig:
-        described = spelled(mixer)
-        if described["mixer"] != "lstm":
-            described["heads"] = plan.heads
-        layer = {**described, "feed": {"feed": "swiglu", "size": size}}
+        layer = {"feed": {"feed": "swiglu", "size": size}, **spelled(with_heads(mixer, plan.heads))}
         return MemoryLMConfig(BYTES, plan.width, [layer] * plan.layers)
 
     without = parameters(MemoryLM(sized(1))) - 3 * plan.width * plan.layers

@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy
 
 from mnemos.bench import mqar_report as report
 from mnemos.bench.forms.training import one_thread
-from mnemos.errors import InvalidInput
+from mnemos.bench.neural.contestants import check_known, contestants
 from mnemos.neural.config import MemoryLMConfig
 from mnemos.neural.lm import IGNORED, MemoryLM, MemoryLMCache
 from mnemos.neural.mixers import Described, spelled
@@ -161,7 +161,7 @@ def run(
 
     Args:
         plan: how much is tried.
-        names: of contestants; none: all.
+        names: of contestants or mixers, or layers in JSON, see `contestants`; none: all contestants.
         tasks: names of tasks; none: all.
         seed: of weights and texts.
         progress: told what is done.
@@ -170,30 +170,19 @@ def run(
     Raises:
         InvalidInput: a name is not known.
     """
-    chosen = names or tuple(CONTESTANTS)
-    check_known("preset", chosen, CONTESTANTS)
+    chosen = contestants(names, CONTESTANTS, lambda layer: MemoryLM(_config(layer, RECALL, plan)))
     check_known("task", tasks, TASKS)
     pairs = [(TASKS[task], name) for task in tasks or TASKS for name in chosen]
     told: dict[str, Any] = {"width": plan.width, "layers": plan.layers, "batch": plan.batch, "steps": plan.steps}
     told |= {"rates": list(plan.rates), "enough": plan.enough}
     found = report.Run(told, {task.name: _in_words(task) for task, _ in pairs}, (), seed)
     for done, (task, name) in enumerate(pairs):
-        found = replace(found, trials=[*found.trials, *sweep(name, CONTESTANTS[name], task, plan, seed)])
+        found = replace(found, trials=[*found.trials, *sweep(name, chosen[name], task, plan, seed)])
         if so_far:
             so_far(found)
         if progress:
             progress(f"{task.name}: {name}", done + 1, len(pairs))
     return found
-
-
-def check_known(field: str, names: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse a name that nothing has.
-
-    Raises:
-        InvalidInput: there is one.
-    """
-    if unknown := [name for name in names if name not in known]:
-        raise InvalidInput(field, f"{unknown[0]!r} is not known", f"choose of {'; '.join(known)}")
 
 
 def sweep(name: str, layer: Described, task: Task, plan: Plan, seed: int) -> list[report.Trial]:
@@ -277,7 +266,7 @@ def _trained(model: MemoryLM, task: Task, plan: Plan, rate: float, seed: int) ->
 
 
 def _config(layer: Described, task: Task, plan: Plan) -> MemoryLMConfig:
-    return MemoryLMConfig(task.vocabulary, plan.width, [{**spelled(layer), "feed": "none"}] * plan.layers)
+    return MemoryLMConfig(task.vocabulary, plan.width, [{"feed": "none", **spelled(layer)}] * plan.layers)
 
 
 def _in_words(task: Task) -> Mapping[str, int]:
