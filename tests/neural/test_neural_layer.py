@@ -231,6 +231,16 @@ def test_what_a_segment_is_read_with_is_what_was_known_before_it():
     assert after.near.keys.shape[2] == 0
 
 
+@pytest.mark.parametrize("name", [*EXACT[4:], *TRAINED, *JOINED])
+def test_a_token_that_comes_again_and_again_overwhelms_no_memory(name):
+    torch.manual_seed(0)
+    fast = {} if name in EXACT else {"rate_bias": 3.0}
+    memory, x = preset(name, 16, **fast), torch.randn(1, 1, 16).expand(1, 256, 16)
+    with torch.no_grad():
+        y, state = memory(x)
+    assert all(one.abs().max() < 1e3 for one in (y, *leaves(state)) if one.numel())
+
+
 def test_nothing_read_changes_nothing():
     memory = layer("gated-delta-net")
     state = memory.start(2)

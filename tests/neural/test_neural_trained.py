@@ -21,6 +21,7 @@ MEMORIES = {
     "linear with norm": Deep(depth=1),
     "mlp": Deep(depth=2, expansion=2),
     "mlp of 3, plain": Deep(depth=3, expansion=2, residual=False),
+    "normed": Deep(depth=2, expansion=1, residual=False, normed=True),
 }
 OBJECTIVES = {"dot": Dot(), "l2": L2(), "lp": Lp(3), "huber": Huber(), "kl": KL()}
 RETENTIONS = {"none": Retention(), "scalar": Retention("scalar"), "lq": Lq(), "entropy": Entropy()}

@@ -60,13 +60,16 @@ class Vector:
 class Deep:
     """A perceptron of some layers, GELU between them, no biases; of one layer: a matrix, M(x) = Wᵀx.
 
-    With `residual`, M(x) = x + LN(W₁ GELU(W₂ x)) as in Miras and Titans, where LN is a layer norm without parameters.
+    With `residual`, M(x) = x + LN(W₁ GELU(W₂ x)) as in Miras and Titans, where LN is a layer norm without parameters;
+    with `normed`, M(x) = LN(W₁ GELU(W₂ x)), for keys and values of different widths. Without either, steps for a key that
+    comes again and again add up until they overshoot, and the weights grow without bound.
     """
 
     depth: int = 2
     expansion: int = 4
     """Width of the hidden layers over that of the keys."""
     residual: bool = True
+    normed: bool = False
     eps: float = 1e-5
     diagonal = False
 
@@ -85,7 +88,8 @@ class Deep:
         for layer in range(self.depth - 1):
             hidden = gelu(apply(layer, hidden))
         answer = apply(self.depth - 1, hidden)
-        return x + self._normed(answer)[0] if self.residual else answer
+        answer = self._normed(answer)[0] if self.residual or self.normed else answer
+        return x + answer if self.residual else answer
 
     def through(self, x: Tensor, weight: Tensor) -> Tensor:
         """What a weight [..., inputs, outputs] makes of its input [..., tokens, inputs]."""
@@ -102,9 +106,9 @@ class Deep:
             sums.append(inputs[-1] @ weight)
             inputs.append(gelu(sums[-1]))
         answer = inputs[-1] @ weights[-1]
-        if self.residual:
+        if self.residual or self.normed:
             normed, spread = self._normed(answer)
-            delta = _norm_backward(blame(k + normed), normed, spread)
+            delta = _norm_backward(blame(k + normed if self.residual else normed), normed, spread)
         else:
             delta = blame(answer)
         deltas = [delta]

@@ -97,7 +97,11 @@ def memora(dim: int, **choices: Any) -> NeuralMemory:
 
 
 def omega_net(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
-    """A deep memory of polynomial features that learns the last tokens together (Behrouz et al. 2025, ATLAS)."""
+    """A deep memory of polynomial features that learns the last tokens together (Behrouz et al. 2025, ATLAS).
+
+    The norm of what it answers is as in Titans; whether the paper has one could not be verified. Without it, training on
+    books ended in numbers that are none.
+    """
     return _polynomial(dim, choices, Learner(window=window), 8)
 
 
@@ -190,7 +194,7 @@ def _memory(dim: int, choices: dict[str, Any], **published: Any) -> NeuralMemory
 def _polynomial(dim: int, choices: dict[str, Any], learner: Learner, most: int) -> NeuralMemory:
     """Keys of at most so many numbers: 8 have 44 monomials of degree 1 and 2, 5 have 20."""
     keys = min(most, dim // choices.get("heads", 1))
-    deep = Deep(expansion=1, residual=False)
+    deep = Deep(expansion=1, residual=False, normed=True)
     return _memory(
         dim,
         choices,
