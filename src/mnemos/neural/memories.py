@@ -61,8 +61,8 @@ class Deep:
     """A perceptron of some layers, GELU between them, no biases; of one layer: a matrix, M(x) = Wᵀx.
 
     With `residual`, M(x) = x + LN(W₁ GELU(W₂ x)) as in Miras and Titans, where LN is a layer norm without parameters;
-    with `normed`, M(x) = LN(W₁ GELU(W₂ x)), for keys and values of different widths. Without either, steps for a key that
-    comes again and again add up until they overshoot, and the weights grow without bound.
+    with `normed`, M(x) = LN(W₁ GELU(W₂ x)), for keys and values of different widths. Without either, steps for a key
+    that comes again and again add up until they overshoot, and the weights grow without bound.
     """
 
     depth: int = 2

@@ -99,8 +99,8 @@ def memora(dim: int, **choices: Any) -> NeuralMemory:
 def omega_net(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
     """A deep memory of polynomial features that learns the last tokens together (Behrouz et al. 2025, ATLAS).
 
-    The norm of what it answers is as in Titans; whether the paper has one could not be verified. Without it, training on
-    books ended in numbers that are none.
+    The norm of what it answers is as in Titans; whether the paper has one could not be verified. Without it, training
+    on books ended in weights that were no numbers.
     """
     return _polynomial(dim, choices, Learner(window=window), 8)
 
