@@ -83,6 +83,21 @@ def test_the_tables_say_what_was_measured() -> None:
     assert state.rows == (("retnet", "10", "10"),)
 
 
+def test_others_are_compared_with_ours_of_the_same_model() -> None:
+    shape = {"width": 64, "heads": 1, "batch": 1, "device": "cpu", "threads": 1}
+    speeds = [
+        report.Speed("titans", report.STEP, 100, [1.0]),
+        report.Speed("titans", report.CHUNK, 100, [0.1]),
+        report.Speed("titans-pytorch", report.CHUNK, 100, [0.4]),
+        report.Speed("PEER-pytorch", report.CHUNK, 100, [0.4]),
+    ]
+    others = report.tables(report.Run(shape, speeds, (), 0, {"titans-pytorch": {"torch": "2"}}))[1]
+    assert others.rows == (
+        ("titans", "titans-pytorch", "–", "4.0", "–"),
+        ("peer", "PEER-pytorch", "–", "–", "–"),
+    )
+
+
 def test_the_command_prints_what_it_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layers, "QUICK", TINY)
     line = ["bench", "layers", "--quick", "--preset", "retnet", "--save", str(tmp_path / "file"), "--json"]

@@ -13,6 +13,13 @@ from mnemos.bench.table import Table
 
 STEP, CHUNK, TRAIN = "step", "chunk", "train"
 WAYS = (STEP, CHUNK, TRAIN)
+SAME = {
+    "titans-pytorch": "titans",
+    "titans-pytorch, updates of 16": "titans",
+    "product-key-memory": "product-keys",
+    "PEER-pytorch": "peer",
+}
+"""By name of another project's layer, ours of the same model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,8 @@ class Run:
 
 def tables(run: Run) -> list[Table]:
     """Speed, and memory."""
-    return [speed_table(run), held_table(run), *([state_table(run)] if run.held else [])]
+    others = [others_table(run)] if run.peers else []
+    return [speed_table(run), *others, held_table(run), *([state_table(run)] if run.held else [])]
 
 
 def speed_table(run: Run) -> Table:
@@ -82,6 +90,18 @@ def speed_table(run: Run) -> Table:
         note += f" {name}: with {', '.join(f'{one} {version}' for one, version in versions.items())}."
     columns = ("layer", "step", "chunk", "chunk, and back", "chunk over step")
     return Table(f"Tokens a second, over {tokens:,} tokens", columns, tuple(rows), note)
+
+
+def others_table(run: Run) -> Table:
+    """How many times as fast our layers are as those of other projects."""
+    rates = {(one.name, one.way): one.rate for one in run.speeds}
+    rows = []
+    for name in dict.fromkeys(one.name for one in run.speeds if one.name in SAME):
+        ours = SAME[name]
+        pairs = [(rates.get((ours, way)), rates.get((name, way))) for way in WAYS]
+        rows.append((ours, name, *(f"{mine / theirs:.1f}" if mine and theirs else "–" for mine, theirs in pairs)))
+    note = "Tokens a second of the first over those of the second; –: one of them has no such way."
+    return Table("Times as fast as others", ("layer", "beside", *WAYS[:2], "chunk, and back"), tuple(rows), note)
 
 
 def held_table(run: Run) -> Table:

@@ -71,16 +71,16 @@ def titans(dim: int, **choices: Any) -> NeuralMemory:
 
     Behrouz et al. 2024, Titans: Learning to Memorize at Test Time; with attention beside it: see `titans`.
     """
-    return _memory(dim, choices, memory="mlp", retention="scalar", learner="momentum", rate_bias=TRAINED)
+    return _memory(dim, choices, memory="mlp", retention="scalar", learner="momentum", rate_bias=CAREFUL)
 
 
 def moneta(dim: int, **choices: Any) -> NeuralMemory:
     """L3 as objective, L4 as retention (Behrouz et al. 2025, It's All Connected); see `objectives`, `retentions`.
 
-    Gradients of L3 grow with the square of an error, so that steps are smaller at first than those of others.
+    Gradients of L3 grow with the square of an error, so that steps are still smaller at first than those of others.
     """
     return _memory(
-        dim, choices, memory="mlp", objective=Lp(3), retention=Lq(q=4), learner="gradient", rate_bias=2 * TRAINED
+        dim, choices, memory="mlp", objective=Lp(3), retention=Lq(q=4), learner="gradient", rate_bias=CAREFUL - 1
     )
 
 
@@ -102,7 +102,7 @@ def omega_net(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
     The norm of what it answers is as in Titans; whether the paper has one could not be verified. Without it, training
     on books ended in weights that were no numbers.
     """
-    return _polynomial(dim, choices, Learner(window=window), 8)
+    return _polynomial(dim, {"rate_bias": CAREFUL} | choices, Learner(window=window), 8)
 
 
 def atlas(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
@@ -148,7 +148,9 @@ def hope(dim: int, *, periods: Sequence[int] = (16, 64), **choices: Any) -> Memo
 
 
 TRAINED = -3.0
-"""Bias of the learning rates of deep memories, whose steps add up over a chunk."""
+"""Bias of the learning rates of deep memories at first: their steps add up over a chunk."""
+CAREFUL = -5.0
+"""Of those whose steps add up over windows or by momentum too: with -3, Titans learned to look up no note in a book."""
 CONVOLUTION = 4
 """Kernel of the short convolutions; without them none of these models recalls well."""
 Preset = Callable[..., MemoryLayer]
