@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mnemos.bench import layers_report as report
 from mnemos.bench.forms.training import one_thread
-from mnemos.bench.neural.contestants import contestants, with_heads
+from mnemos.bench.neural.entrants import entrants, with_heads
 from mnemos.neural.memory import MemoryLayer, State
 from mnemos.neural.mixers import Described, feed_of, mixer_of
 from mnemos.neural.presets import PRESETS
@@ -59,14 +59,14 @@ def run(plan: Plan = FULL, *, names: Sequence[str] = (), seed: int = 0, progress
 
     Args:
         plan: of what shape layers are, and how much is read.
-        names: of layers or mixers, or layers in JSON, see `contestants`; none: all of `LAYERS`.
+        names: of layers or mixers, or layers in JSON, see `entrants`; none: all of `LAYERS`.
         seed: of weights and tokens.
         progress: told what is done.
 
     Raises:
         InvalidInput: a name is not known.
     """
-    chosen = contestants(names, LAYERS, lambda described: built("preset", described, plan, seed))
+    chosen = entrants(names, LAYERS, lambda described: built("preset", described, plan, seed))
     speeds: list[report.Speed] = []
     held: list[report.Held] = []
     with one_thread():

@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 from mnemos.bench import lm_report as report
 from mnemos.bench.forms.training import one_thread
 from mnemos.bench.neural import pages
-from mnemos.bench.neural.contestants import contestants, with_heads
+from mnemos.bench.neural.entrants import entrants, with_heads
 from mnemos.bench.neural.mqar import NARROW, parameters, rate_at, state_of
 from mnemos.neural.config import MemoryLMConfig
 from mnemos.neural.lm import MemoryLM
@@ -89,7 +89,7 @@ def run(
     Args:
         files: texts to train on, and last the one to be tested on.
         plan: how large, how long.
-        names: of contestants or mixers, or layers in JSON, see `contestants`; none: all contestants.
+        names: of contestants or mixers, or layers in JSON, see `entrants`; none: all contestants.
         seed: of weights, pieces and notes.
         progress: told what is done, in steps of training.
         so_far: told of everything that was measured yet, after each contestant.
@@ -97,7 +97,7 @@ def run(
     Raises:
         InvalidInput: a name is not known, or the files cannot be used.
     """
-    chosen = contestants(names, CONTESTANTS, lambda mixer: MemoryLM(_config(mixer, plan)))
+    chosen = entrants(names, CONTESTANTS, lambda mixer: MemoryLM(_config(mixer, plan)))
     books = pages.read(files)
     told: dict[str, Any] = {"width": plan.width, "layers": plan.layers, "heads": plan.heads, "length": plan.length}
     told |= {"bytes": plan.length * plan.batch * plan.steps, "notes": plan.notes, "others": plan.others}

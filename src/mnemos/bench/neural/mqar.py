@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy
 
 from mnemos.bench import mqar_report as report
 from mnemos.bench.forms.training import one_thread
-from mnemos.bench.neural.contestants import check_known, contestants
+from mnemos.bench.neural.entrants import check_known, entrants
 from mnemos.neural.config import MemoryLMConfig
 from mnemos.neural.lm import IGNORED, MemoryLM, MemoryLMCache
 from mnemos.neural.mixers import Described, spelled
@@ -161,7 +161,7 @@ def run(
 
     Args:
         plan: how much is tried.
-        names: of contestants or mixers, or layers in JSON, see `contestants`; none: all contestants.
+        names: of contestants or mixers, or layers in JSON, see `entrants`; none: all contestants.
         tasks: names of tasks; none: all.
         seed: of weights and texts.
         progress: told what is done.
@@ -170,7 +170,7 @@ def run(
     Raises:
         InvalidInput: a name is not known.
     """
-    chosen = contestants(names, CONTESTANTS, lambda layer: MemoryLM(_config(layer, RECALL, plan)))
+    chosen = entrants(names, CONTESTANTS, lambda layer: MemoryLM(_config(layer, RECALL, plan)))
     check_known("task", tasks, TASKS)
     pairs = [(TASKS[task], name) for task in tasks or TASKS for name in chosen]
     told: dict[str, Any] = {"width": plan.width, "layers": plan.layers, "batch": plan.batch, "steps": plan.steps}

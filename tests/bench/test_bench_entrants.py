@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from mnemos.bench.neural import layers, lm, mqar
-from mnemos.bench.neural.contestants import with_heads
+from mnemos.bench.neural.entrants import with_heads
 from mnemos.errors import InvalidInput
 
 PLAN = mqar.Plan(width=16, layers=1, batch=2, steps=1, rates=(1e-3,), examined=2)

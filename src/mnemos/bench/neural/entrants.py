@@ -21,7 +21,7 @@ def check_known(field: str, names: Iterable[str], known: Iterable[str]) -> None:
         raise InvalidInput(field, f"{unknown[0]!r} is not known", f"choose of {'; '.join(known)}")
 
 
-def contestants(
+def entrants(
     names: Sequence[str], own: Mapping[str, Described], build: Callable[[Described], object]
 ) -> dict[str, Described]:
     """The layers that are asked for, by what they are called; all of a benchmark's own where none is named.
