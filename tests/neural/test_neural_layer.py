@@ -14,6 +14,7 @@ from mnemos.neural.layer import NeuralMemory  # noqa: E402
 from mnemos.neural.learners import Learner  # noqa: E402
 from mnemos.neural.memories import Deep  # noqa: E402
 from mnemos.neural.presets import PRESETS, preset  # noqa: E402
+from mnemos.neural.retentions import Retention  # noqa: E402
 from mnemos.neural.trained import Trained  # noqa: E402
 
 EXACT = ["linear-attention", "retnet", "gla", "hgrn2", "delta-net", "gated-delta-net", "kimi-delta"]
@@ -260,6 +261,7 @@ def test_nothing_read_changes_nothing():
         ("features", {"features": "cosine"}),
         ("chunk", {"chunk": 0}),
         ("tied", {"tied": True}),
+        ("tied", {"tied": True, "retention": Retention("channel", fixed=True)}),
     ],
 )
 def test_what_cannot_be_built_is_refused_by_name(field, choices):

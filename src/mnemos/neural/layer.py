@@ -83,7 +83,7 @@ class NeuralMemory(MemoryLayer):
             raise InvalidInput("conv" if conv < 0 else "chunk", "is out of range", "give a positive number")
         keys, values = keys or dim // heads, values or dim // heads
         kept, aim, rule = retention_of(retention), objective_of(objective), learner_of(learner)
-        if tied and kept.decay != "channel":
+        if tied and (kept.decay != "channel" or kept.fixed):
             raise InvalidInput("tied", "needs a decay for each channel of a key", "choose the retention channel")
         self.dim, self.heads, self.tied = dim, heads, tied
         self.widths = [heads * keys, heads * keys, heads * values]

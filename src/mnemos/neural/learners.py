@@ -82,9 +82,10 @@ def _evened(x: Tensor, steps: int) -> Tensor:
 def _evened_once(x: Tensor, steps: int) -> Tensor:
     square, product = x @ x.transpose(-1, -2), torch.eye(x.shape[-2], dtype=x.dtype, device=x.device)
     product = product.expand_as(square)
-    for _ in range(steps):
+    for left in reversed(range(steps)):
         curve = _curve(square)
-        product, square = _nearer(product, curve), _nearer(_nearer(square, curve), curve)
+        product = _nearer(product, curve)
+        square = _nearer(_nearer(square, curve), curve) if left else square
     return product @ x
 
 

@@ -102,7 +102,7 @@ def omega_net(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
     The norm of what it answers is as in Titans; whether the paper has one could not be verified. Without it, training
     on books ended in weights that were no numbers.
     """
-    return _polynomial(dim, {"rate_bias": CAREFUL} | choices, Learner(window=window), 8)
+    return _polynomial(dim, choices, Learner(window=window), 8, CAREFUL)
 
 
 def atlas(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
@@ -110,7 +110,7 @@ def atlas(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
 
     Newton–Schulz costs the cube of the features at every token, so keys are narrower than OmegaNet's.
     """
-    return _polynomial(dim, choices, Learner(momentum=True, window=window, orthogonal=5), 5)
+    return _polynomial(dim, choices, Learner(momentum=True, window=window, orthogonal=5), 5, TRAINED)
 
 
 def titans_mac(dim: int, *, heads: int = 1, segment: int = 32, persistent: int = 4, **choices: Any) -> MemoryLayer:
@@ -150,7 +150,7 @@ def hope(dim: int, *, periods: Sequence[int] = (16, 64), **choices: Any) -> Memo
 TRAINED = -3.0
 """Bias of the learning rates of deep memories at first: their steps add up over a chunk."""
 CAREFUL = -5.0
-"""Of those whose steps add up over windows or by momentum too: with -3, Titans learned to look up no note in a book."""
+"""Of those whose steps add up over windows or by momentum too (not Atlas', which Newton–Schulz makes of one size)."""
 CONVOLUTION = 4
 """Kernel of the short convolutions; without them none of these models recalls well."""
 Preset = Callable[..., MemoryLayer]
@@ -193,7 +193,7 @@ def _memory(dim: int, choices: dict[str, Any], **published: Any) -> NeuralMemory
     return NeuralMemory(dim, **{"conv": CONVOLUTION} | published | choices)
 
 
-def _polynomial(dim: int, choices: dict[str, Any], learner: Learner, most: int) -> NeuralMemory:
+def _polynomial(dim: int, choices: dict[str, Any], learner: Learner, most: int, rate_bias: float) -> NeuralMemory:
     """Keys of at most so many numbers: 8 have 44 monomials of degree 1 and 2, 5 have 20."""
     keys = min(most, dim // choices.get("heads", 1))
     deep = Deep(expansion=1, residual=False, normed=True)
@@ -205,5 +205,5 @@ def _polynomial(dim: int, choices: dict[str, Any], learner: Learner, most: int) 
         retention="scalar",
         learner=learner,
         features=Polynomial(2),
-        rate_bias=TRAINED,
+        rate_bias=rate_bias,
     )

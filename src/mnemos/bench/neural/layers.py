@@ -84,10 +84,9 @@ def built(name: str, described: Described, plan: Plan, seed: int) -> nn.Module:
     """A layer of that shape; the caller's random state stays."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        layer: nn.Module | None = None
-        if name in LOOKUPS:
-            layer = feed_of(described, plan.width, name)
-        return (layer or mixer_of(with_heads(described, plan.heads), plan.width, name)).to(plan.device)
+        table = feed_of(described, plan.width, name) if name in LOOKUPS else None
+        layer = table or mixer_of(with_heads(described, plan.heads), plan.width, name)
+        return layer.to(plan.device)
 
 
 def texts(plan: Plan, tokens: int, seed: int) -> Tensor:
