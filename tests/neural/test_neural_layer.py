@@ -88,6 +88,15 @@ def test_the_future_is_not_read(name):
         assert_same(memory(x)[0][:, :6], memory(other)[0][:, :6], atol=0)
 
 
+@pytest.mark.parametrize("name", ["titans-mac", "titans-mag"])
+def test_no_token_turns_the_sign_of_what_the_memory_recalls(name):
+    memory, seen = layer(name), tokens(5)
+    memory.join = torch.nn.Identity()
+    recalled = torch.randn(2, 2, 5, 8, dtype=torch.float64)
+    more = memory.joined(seen, recalled[0]) > memory.joined(seen, recalled[1])
+    assert torch.equal(more, memory.joined(-seen, recalled[0]) > memory.joined(-seen, recalled[1]))
+
+
 @pytest.mark.parametrize("name", EXACT + TRAINED)
 def test_what_is_not_written_is_as_if_it_had_not_been_there(name):
     memory, x = layer(name, chunk=4, conv=0), tokens(11)

@@ -38,15 +38,12 @@ class Decays(NamedTuple):
     """[batch, heads, chunk, chunk], from the column's token to the row's; 0 for what comes later."""
 
 
-def decays(log_decay: Tensor | None, like: Tensor) -> Decays:
-    """Products of decays, from logs [batch, heads, chunk] that are at most 0; None: nothing is forgotten."""
-    if log_decay is None:
-        ones = torch.ones_like(like)
-        return Decays(ones.unsqueeze(-1), (ones.unsqueeze(-1) * ones.unsqueeze(-2)).tril())
-    total = log_decay.cumsum(-1)
+def decays(*logs: Tensor) -> list[Decays]:
+    """Products of decays, from logs [batch, heads, chunk] that are at most 0."""
+    total = torch.stack(logs).cumsum(-1)
     later = torch.ones(total.shape[-1], total.shape[-1], dtype=torch.bool, device=total.device).triu(1)
     between = (total.unsqueeze(-1) - total.unsqueeze(-2)).masked_fill(later, -torch.inf).exp()
-    return Decays(total.exp().unsqueeze(-1), between)
+    return [Decays(*pair) for pair in zip(total.exp().unsqueeze(-1), between, strict=True)]
 
 
 def coefficients(tokens: Tokens, band: Tensor | None, orthogonal: bool) -> Coefficients:
@@ -59,16 +56,19 @@ def coefficients(tokens: Tokens, band: Tensor | None, orthogonal: bool) -> Coeff
         band: [batch, heads, chunk, gradients]; None: each token has its own gradient.
         orthogonal: whether S is made orthogonal.
     """
-    kept = decays(None if tokens.log_decay is None else tokens.log_decay.squeeze(-1), tokens.rate)
-    written = torch.ones_like(tokens.rate) if tokens.write is None else tokens.write.expand_as(tokens.rate)
-    into, share = kept.between * written.unsqueeze(-2), written if orthogonal else -tokens.rate
-    after = None
-    if tokens.log_momentum is None:
-        own = share.diag_embed() if band is None else share.unsqueeze(-1) * band
-    else:
-        surprise = decays(tokens.log_momentum, tokens.rate)
-        own, after = surprise.between * share.unsqueeze(-2), surprise.of_start
+    logs = [torch.zeros_like(tokens.rate) if tokens.log_decay is None else tokens.log_decay.squeeze(-1)]
+    kept, *surprise = decays(*logs, *([] if tokens.log_momentum is None else [tokens.log_momentum]))
+    into = kept.between if tokens.write is None else kept.between * tokens.write.unsqueeze(-2)
+    share, after = _written(tokens) if orthogonal else -tokens.rate, None
+    if surprise:
+        own, after = surprise[0].between * share.unsqueeze(-2), surprise[0].of_start
         own = own if band is None else own @ band
+    else:
+        own = share.diag_embed() if band is None else share.unsqueeze(-1) * band
     if orthogonal:
         return Coefficients(kept.of_start, into * -tokens.rate.unsqueeze(-2), own, after, None)
     return Coefficients(kept.of_start, into @ own, own, after, None if after is None else into @ after)
+
+
+def _written(tokens: Tokens) -> Tensor:
+    return torch.ones_like(tokens.rate) if tokens.write is None else tokens.write.expand_as(tokens.rate)

@@ -110,7 +110,7 @@ def atlas(dim: int, window: int = 8, **choices: Any) -> NeuralMemory:
 
     Newton–Schulz costs the cube of the features at every token, so keys are narrower than OmegaNet's.
     """
-    return _polynomial(dim, choices, Learner(momentum=True, window=window, orthogonal=5), 5, TRAINED)
+    return _polynomial(dim, choices, Learner(momentum=True, window=window, orthogonal=5), 4, TRAINED)
 
 
 def titans_mac(dim: int, *, heads: int = 1, segment: int = 32, persistent: int = 4, **choices: Any) -> MemoryLayer:
@@ -194,7 +194,7 @@ def _memory(dim: int, choices: dict[str, Any], **published: Any) -> NeuralMemory
 
 
 def _polynomial(dim: int, choices: dict[str, Any], learner: Learner, most: int, rate_bias: float) -> NeuralMemory:
-    """Keys of at most so many numbers: 8 have 44 monomials of degree 1 and 2, 5 have 20."""
+    """Keys of at most so many numbers: 8 have 44 monomials of degree 1 and 2, 4 have 14."""
     keys = min(most, dim // choices.get("heads", 1))
     deep = Deep(expansion=1, residual=False, normed=True)
     return _memory(

@@ -73,7 +73,12 @@ class PersistentAttention(CausalAttention):
 
 
 class Gated(MemoryLayer):
-    """A memory that is the gate of attention: norm(seen) ⊙ σ(norm(recalled)), then a linear map."""
+    """A memory and attention that are each other's gates: σ(norm(seen)) ⊙ σ(norm(recalled)), then a linear map.
+
+    Both pass a logistic function, so that neither turns the sign of the other: were it the recalled part alone, a
+    linear map could not read that part beside tokens of any sign. Which function the paper has, and whether it is
+    applied to both, could not be verified.
+    """
 
     def __init__(self, memory: NeuralMemory, attention: CausalAttention) -> None:
         super().__init__()
@@ -82,13 +87,13 @@ class Gated(MemoryLayer):
         self.join = nn.Linear(self.dim, self.dim, bias=False)
 
     def joined(self, seen: Tensor, recalled: Tensor) -> Tensor:
-        """What attention says, as much as the memory lets through."""
-        y: Tensor = self.join(self.norms[0](seen) * self.norms[1](recalled).sigmoid())
+        """The product of both, through the last map."""
+        y: Tensor = self.join(self.norms[0](seen).sigmoid() * self.norms[1](recalled).sigmoid())
         return y
 
 
 class MemoryAsGate(Gated):
-    """o = norm(attention(x)) ⊙ σ(norm(memory(x))), then a linear map."""
+    """o = σ(norm(attention(x))) ⊙ σ(norm(memory(x))), then a linear map."""
 
     def start(self, batch: int) -> Beside:
         """Fresh states."""
@@ -136,7 +141,7 @@ class MemoryAsLayer(MemoryLayer):
 
 class MemoryAsContext(Gated):
     """Segments: h = what the memory of earlier segments recalls, y = x + attention over [known, h, x], and the memory
-    learns y; o = norm(y) ⊙ σ(norm(memory(y))), then a linear map.
+    learns y; o = σ(norm(y)) ⊙ σ(norm(memory(y))), then a linear map.
 
     Args:
         memory: it is asked x, and told and asked y.

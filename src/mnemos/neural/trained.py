@@ -170,11 +170,11 @@ class Trained(nn.Module):
         raw, momentum = [], []
         for layer, (a, delta) in enumerate(factors):
             a = a.transpose(-1, -2)
-            weight = c.kept[..., -1:, :] * state.raw[layer] + (a * c.learnt[..., -1:, :]) @ delta
+            weight = torch.addcmul((a * c.learnt[..., -1:, :]) @ delta, c.kept[..., -1:, :], state.raw[layer])
             if c.carried is not None and c.after is not None:
                 old = state.momentum[layer]
-                weight = weight + c.carried[..., -1:, :] * old
-                momentum.append(c.after[..., -1:, :] * old + (a * c.own[..., -1:, :]) @ delta)
+                weight = torch.addcmul(weight, c.carried[..., -1:, :], old)
+                momentum.append(torch.addcmul((a * c.own[..., -1:, :]) @ delta, c.after[..., -1:, :], old))
             raw.append(weight)
         return self.memory.forward(q, through), tuple(raw), tuple(momentum)
 
