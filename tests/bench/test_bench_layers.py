@@ -18,6 +18,7 @@ torch.set_num_threads(1)
 
 from mnemos.bench.neural import layers  # noqa: E402
 from mnemos.cli import main  # noqa: E402
+from mnemos.neural import kernels  # noqa: E402
 
 TINY = layers.Plan(width=16, heads=2, tokens=24, lengths=(64, 128, 256), rounds=2)
 
@@ -67,6 +68,28 @@ def test_a_run_is_complete_and_goes_through_json(tmp_path: Path) -> None:
     assert all(len(one.seconds) == 2 and min(one.seconds) > 0 for one in run.speeds)
     save(report.to_json(run), tmp_path / "layers.json")
     assert report.from_json(json.loads((tmp_path / "layers.json").read_text("utf-8"))) == run
+
+
+def test_where_kernels_serve_a_layer_is_measured_by_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+
+    class Library:
+        def __getattr__(self, name: str) -> object:
+            def kernel(*, v: object, initial_state: object, **_: object) -> tuple[object, object]:
+                called.append(name)
+                return v, initial_state
+
+            return kernel
+
+    monkeypatch.setattr(kernels, "library", Library)
+    monkeypatch.setattr(kernels, "served", lambda device, kind, *widths: kind is torch.bfloat16 and widths == (8, 8))
+    run = layers.run(TINY, names=("gla", "titans"))
+    assert [one.way for one in run.speeds if one.name == "gla, fla"] == [report.CHUNK, report.TRAIN]
+    assert not any(one.name == "titans, fla" for one in run.speeds)
+    assert set(called) == {"chunk_gla"}
+    speed, others, *_ = report.tables(run)
+    assert "bfloat16" in speed.note
+    assert [row[:2] for row in others.rows] == [("gla", "gla, fla")]
 
 
 def test_the_tables_say_what_was_measured() -> None:

@@ -20,6 +20,8 @@ SAME = {
     "PEER-pytorch": "peer",
 }
 """By name of another project's layer, ours of the same model."""
+FLA = ", fla"
+"""What the name of a layer of ours ends with that is read by the kernels of flash-linear-attention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,13 @@ class Run:
 
 def tables(run: Run) -> list[Table]:
     """Speed, and memory."""
-    others = [others_table(run)] if run.peers else []
-    return [speed_table(run), *others, held_table(run), *([state_table(run)] if run.held else [])]
+    others = others_table(run)
+    return [
+        speed_table(run),
+        *([others] if others.rows else []),
+        held_table(run),
+        *([state_table(run)] if run.held else []),
+    ]
 
 
 def speed_table(run: Run) -> Table:
@@ -86,6 +93,8 @@ def speed_table(run: Run) -> Table:
         f"A layer of width {told['width']} with {told['heads']} heads, batch {told['batch']}, float32, "
         f"{told['threads']} thread, {told['device']}."
     )
+    if any(name.endswith(FLA) for name in names):
+        note += " fla: by the kernels of flash-linear-attention, in bfloat16."
     for name, versions in run.peers.items():
         note += f" {name}: with {', '.join(f'{one} {version}' for one, version in versions.items())}."
     columns = ("layer", "step", "chunk", "chunk, and back", "chunk over step")
@@ -96,8 +105,10 @@ def others_table(run: Run) -> Table:
     """How many times as fast our layers are as those of other projects."""
     rates = {(one.name, one.way): one.rate for one in run.speeds}
     rows = []
-    for name in dict.fromkeys(one.name for one in run.speeds if one.name in SAME):
-        ours = SAME[name]
+    for name in dict.fromkeys(one.name for one in run.speeds):
+        ours = name.removesuffix(FLA) if name.endswith(FLA) else SAME.get(name)
+        if ours is None:
+            continue
         pairs = [(rates.get((ours, way)), rates.get((name, way))) for way in WAYS]
         rows.append((ours, name, *(f"{mine / theirs:.1f}" if mine and theirs else "–" for mine, theirs in pairs)))
     note = "Tokens a second of the first over those of the second; –: one of them has no such way."

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from mnemos._version import __version__
 
-PACKAGES = ("numpy", "tokenizers", "PyStemmer", "sentence-transformers", "torch", "transformers", "safetensors", "peft")
+PACKAGES = (
+    *("numpy", "tokenizers", "PyStemmer", "sentence-transformers", "torch", "transformers", "safetensors", "peft"),
+    *("triton", "fla-core", "flash-linear-attention"),
+)
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:

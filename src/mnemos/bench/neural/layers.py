@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -13,9 +14,11 @@ from torch import Tensor, nn
 from mnemos.bench import layers_report as report
 from mnemos.bench.forms.training import one_thread
 from mnemos.bench.neural.entrants import entrants, with_heads
+from mnemos.neural import kernels
 from mnemos.neural.memory import MemoryLayer, State
 from mnemos.neural.mixers import Described, feed_of, mixer_of
 from mnemos.neural.presets import PRESETS
+from mnemos.neural.recurrence import MatrixRecurrence
 from mnemos.neural.state import size
 
 Progress = Callable[[str, int, int], None]
@@ -74,6 +77,7 @@ def run(plan: Plan = FULL, *, names: Sequence[str] = (), seed: int = 0, progress
             layer = built(name, described, plan, seed)
             speeds += timed(name, layer, plan, seed)
             held += growing(name, layer, plan, seed)
+            speeds += by_kernels(name, layer, plan, seed)
             if progress:
                 progress(name, done + 1, len(chosen))
     told = {"width": plan.width, "heads": plan.heads, "batch": plan.batch, "device": plan.device, "threads": 1}
@@ -95,18 +99,40 @@ def texts(plan: Plan, tokens: int, seed: int) -> Tensor:
     return drawn.to(plan.device)
 
 
+def by_kernels(name: str, layer: nn.Module, plan: Plan, seed: int) -> list[report.Speed]:
+    """The parallel ways again, by flash-linear-attention; none where it has no kernel for the layer, see `kernels`."""
+    engine, kind = getattr(layer, "engine", None), torch.bfloat16
+    if not isinstance(engine, MatrixRecurrence):
+        return []
+    if not kernels.served(torch.device(plan.device), kind, *engine.empty.shape[1:]):
+        return []
+    half, x = deepcopy(layer).to(kind), texts(plan, plan.tokens, seed).to(kind)
+    return rounds(name + report.FLA, in_parallel(half, x), plan)
+
+
 def timed(name: str, layer: nn.Module, plan: Plan, seed: int) -> list[report.Speed]:
-    """Each way some rounds, after one that does not count."""
+    """Every way, step by step only where there are steps."""
     x = texts(plan, plan.tokens, seed)
+    ways = in_parallel(layer, x)
+    if isinstance(layer, MemoryLayer):
+        _read(lambda: layer.unrolled(x[:, :16]))
+        ways = {report.STEP: lambda: _read(lambda: layer.unrolled(x)), **ways}
+    return rounds(name, ways, plan)
+
+
+def in_parallel(layer: nn.Module, x: Tensor) -> dict[str, Callable[[], object]]:
+    """The ways of reading a text at once, each done once already."""
     ways: dict[str, Callable[[], object]] = {
         report.CHUNK: lambda: _read(lambda: layer(x)),
         report.TRAIN: lambda: _trained(layer, x),
     }
     for go in ways.values():
         go()
-    if isinstance(layer, MemoryLayer):
-        _read(lambda: layer.unrolled(x[:, :16]))
-        ways = {report.STEP: lambda: _read(lambda: layer.unrolled(x)), **ways}
+    return ways
+
+
+def rounds(name: str, ways: Mapping[str, Callable[[], object]], plan: Plan) -> list[report.Speed]:
+    """How long each way takes, in turn."""
     found: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(plan.rounds):
         for way, go in ways.items():
