@@ -69,7 +69,7 @@ CONTESTANTS: dict[str, dict[str, Any]] = {
     "lstm": {"mixer": "lstm"},
     **{name: {"mixer": name} for name in ("linear-attention", "retnet", "gla", "hgrn2", "delta-net")},
     "gated-delta-net": {"mixer": "gated-delta-net"},
-    **{name: {"mixer": name, "memory": NARROW} for name in ("titans", "yaad")},
+    **{name: {"mixer": name, "memory": NARROW} for name in ("titans", "titans-mag", "yaad")},
     **{name: {"mixer": name} for name in ("omega-net", "atlas")},
 }
 """By name, the mixer of every layer."""
