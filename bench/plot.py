@@ -8,7 +8,7 @@ from html import escape
 
 WIDTH, HEIGHT = 720, 420
 LEFT, RIGHT, TOP, BOTTOM = 70, 120, 44, 54
-COLOURS = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#868e96", "#e8590c", "#0c8599")
+COLOURS = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#868e96", "#c2255c", "#0c8599")
 STYLE = """text{font:13px system-ui,sans-serif;fill:#343a40}.title{font-size:15px;font-weight:600}
 .grid{stroke:#adb5bd;stroke-width:.5;stroke-opacity:.6}.line{fill:none;stroke-width:2.2}
 @media(prefers-color-scheme:dark){text{fill:#dee2e6}}"""
@@ -48,16 +48,20 @@ def share_plot(series: Series, *, title: str, across: str, up: str) -> str:
     return _drawn(series, place, columns, rows, title, across, up)
 
 
-def state_plot(series: Series, *, title: str, across: str, up: str) -> str:
-    """Named lines of (x, y) points, x above zero and logarithmic, y between 0 and 1, drawn as percentages."""
-    xs = [x for line in series.values() for x, _ in line]
-    low, high = math.floor(math.log10(min(xs))), math.ceil(math.log10(max(xs)))
+def state_plot(series: Series, *, title: str, across: str, up: str, at: Sequence[float] = ()) -> str:
+    """Named lines of (x, y) points, x above zero and logarithmic, y between 0 and 1, drawn as percentages.
+
+    `at` are the places that are named across; powers of ten where none is given.
+    """
+    powers = [math.log10(x) for line in series.values() for x, _ in line]
+    ticks = at or [10.0**power for power in range(math.floor(min(powers)), math.ceil(max(powers)) + 1)]
+    low, high = math.log10(min(ticks)), math.log10(max(ticks))
 
     def place(x: float, y: float) -> tuple[float, float]:
         to_right = (math.log10(x) - low) / ((high - low) or 1)
         return LEFT + to_right * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
 
-    columns = [(10.0**power, f"{10**power:,}") for power in range(low, high + 1)]
+    columns = [(x, f"{x:,.0f}") for x in ticks]
     rows = [(fifth / 5, f"{fifth / 5:.0%}") for fifth in range(6)]
     return _drawn(series, place, columns, rows, title, across, up)
 

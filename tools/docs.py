@@ -53,11 +53,16 @@ KV_PLOTS = {"recall": "docs/kv-recall.svg", "untold": "docs/kv-untold.svg", "aga
 KV_LINES = ("oracle", "snapkv", "tova", "h2o", "expected", "streaming", "random")
 REUSE_PLOT = "docs/reuse-time.svg"
 FORMS_PLOT = "docs/forms-uses.svg"
-STATE_PLOT = "docs/mqar-state.svg"
 LANDMARKS = ("attention", "lstm", "linear-attention", "titans")
 """Memories that are drawn beside those whose state was varied."""
-NEURAL = ("mqar", "layers", "lm")
-"""Benchmarks of neural memory, by their results; a page says so where one has not been run."""
+KEPT_LINES = ("attention", "lstm", "gated-delta-net", "titans", "hope", "atlas")
+NOTES_LINES = ("attention", "lstm", "linear-attention", "gla", "hgrn2", "gated-delta-net", "titans")
+NEURAL = {
+    "mqar": ("mqar-state.svg", "What is recalled, by the size of the state"),
+    "layers": ("layers-kept.svg", "What training keeps of a text, one layer"),
+    "lm": ("lm-notes.svg", "Notes that are still known, after training on 256 bytes"),
+}
+"""Benchmarks of neural memory, by their results, with their plots; a page says so where one has not been run."""
 FIT_LINE = re.compile(
     r"^(\S+), (fitted on all|on other \w+(?: sets)?) +n= *(\d+) +R@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]"
     r" +NDCG@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]",
@@ -255,7 +260,8 @@ def neural(name: str) -> str:
     if not measured_yet(name):
         return f"Not measured here yet: `mnemos bench {name} --save bench/results/{name}.json`, then `make docs`."
     found = "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in NEURAL_TABLES[name](raw(name)))
-    return f"{found}\n\n![What is recalled, by the size of the state](mqar-state.svg)" if name == "mqar" else found
+    file, title = NEURAL[name]
+    return f"{found}\n\n![{title}]({file})"
 
 
 NEURAL_TABLES: dict[str, Callable[[dict[str, Any]], list[Table]]] = {
@@ -263,6 +269,30 @@ NEURAL_TABLES: dict[str, Callable[[dict[str, Any]], list[Table]]] = {
     "layers": lambda data: layers_report.tables(layers_report.from_json(data)),
     "lm": lambda data: lm_report.tables(lm_report.from_json(data)),
 }
+
+
+def recalled_by_state(title: str) -> str:
+    """The memories whose state was varied, and landmarks."""
+    states = mqar_report.against_state(mqar_report.from_json(raw("mqar")), "recall")
+    shown = {name: points for name, points in states.items() if len(points) > 1 or name in LANDMARKS}
+    return state_plot(shown, title=title, across="numbers that are carried on", up="answers right")
+
+
+def kept_by_length(title: str) -> str:
+    """What some layers keep."""
+    kept = layers_report.kept(layers_report.from_json(raw("layers")))
+    return log_plot({name: kept[name] for name in KEPT_LINES}, title=title, across="tokens", up="megabytes")
+
+
+def known_by_length(title: str) -> str:
+    """What some models still know."""
+    known = lm_report.known(lm_report.from_json(raw("lm")))
+    lengths = [length for length, _ in known[NOTES_LINES[0]]]
+    shown = {name: known[name] for name in NOTES_LINES}
+    return state_plot(shown, title=title, across="bytes that were read", up="notes known", at=lengths)
+
+
+NEURAL_PLOTS = {"mqar": recalled_by_state, "layers": kept_by_length, "lm": known_by_length}
 
 
 def operations() -> str:
@@ -420,14 +450,11 @@ def rendered() -> dict[Path, str]:
         across="sessions of ten questions",
         up="seconds",
     )
-    if measured_yet("mqar"):
-        states = mqar_report.against_state(mqar_report.from_json(raw("mqar")), "recall")
-        found[ROOT / STATE_PLOT] = state_plot(
-            {name: points for name, points in states.items() if len(points) > 1 or name in LANDMARKS},
-            title="What is recalled, by the size of the state",
-            across="numbers that are carried on",
-            up="answers right",
-        )
+    found |= {
+        ROOT / "docs" / NEURAL[name][0]: plot(NEURAL[name][1])
+        for name, plot in NEURAL_PLOTS.items()
+        if measured_yet(name)
+    }
     return found
 
 

@@ -138,6 +138,12 @@ def state_table(run: Run) -> Table:
     return Table("Numbers in the state, by tokens", ("layer", *(f"{tokens:,}" for tokens in lengths)), tuple(rows))
 
 
+def kept(run: Run) -> dict[str, list[tuple[float, float]]]:
+    """By layer, the megabytes that are kept at each length."""
+    names = dict.fromkeys(one.name for one in run.held)
+    return {name: [(one.tokens, one.saved / 1e6) for one in run.held if one.name == name] for name in names}
+
+
 def growth(saved: Mapping[int, int]) -> float:
     """The power with which bytes grow with tokens, between the two longest texts."""
     (short, less), (long, more) = sorted(saved.items())[-2:]

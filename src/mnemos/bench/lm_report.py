@@ -71,6 +71,11 @@ def table(run: Run) -> Table:
     return Table("Language models that differ in their memory", columns, tuple(rows), note)
 
 
+def known(run: Run) -> dict[str, list[tuple[float, float]]]:
+    """By model, the share of notes that it knows at each length."""
+    return {one.name: list(zip(one.lengths, one.recalled, strict=True)) for one in run.scores}
+
+
 def merged(kept: Run, new: Run) -> Run:
     """An earlier run, in which what was trained again is replaced.
 
