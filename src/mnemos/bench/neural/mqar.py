@@ -120,10 +120,13 @@ NARROW = {"depth": 2, "expansion": 1}
 """Memories of two layers no wider than their keys, so that those trained at test time learn in minutes too."""
 WIDE = ("titans", "titans-mac", "titans-mag", "titans-mal", "moneta", "yaad", "memora", "hope")
 """Presets whose hidden layer is four times as wide by default."""
+SEGMENTED = ("lm2", "memformer", "hmt", "memoria")
+"""Attention within a segment; a quarter of a text here, so that what is asked was told in another."""
 CONTESTANTS: dict[str, Described] = {
     "attention": {"mixer": "attention", "conv": 4},
     "lstm": "lstm",
     **{name: {"mixer": name, "memory": NARROW} if name in WIDE else name for name in PRESETS},
+    **{name: {"mixer": name, "segment": 16, "conv": 4} for name in SEGMENTED},
     "linear-attention, cached": {
         "mixer": "cached",
         "of": "linear-attention",
