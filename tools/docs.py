@@ -281,14 +281,15 @@ def recalled_by_state(title: str) -> str:
 def kept_by_length(title: str) -> str:
     """What some layers keep."""
     kept = layers_report.kept(layers_report.from_json(raw("layers")))
-    return log_plot({name: kept[name] for name in KEPT_LINES}, title=title, across="tokens", up="megabytes")
+    shown = {name: kept[name] for name in KEPT_LINES if name in kept}
+    return log_plot(shown, title=title, across="tokens", up="megabytes")
 
 
 def known_by_length(title: str) -> str:
     """What some models still know."""
     known = lm_report.known(lm_report.from_json(raw("lm")))
-    lengths = [length for length, _ in known[NOTES_LINES[0]]]
-    shown = {name: known[name] for name in NOTES_LINES}
+    shown = {name: known[name] for name in NOTES_LINES if name in known}
+    lengths = sorted({length for points in shown.values() for length, _ in points})
     return state_plot(shown, title=title, across="bytes that were read", up="notes known", at=lengths)
 
 

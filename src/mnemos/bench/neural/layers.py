@@ -136,10 +136,10 @@ def rounds(name: str, ways: Mapping[str, Callable[[], object]], plan: Plan) -> l
     found: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(plan.rounds):
         for way, go in ways.items():
+            _idle(plan)
             begun = time.perf_counter()
             go()
-            if plan.device != "cpu":
-                torch.cuda.synchronize()
+            _idle(plan)
             found[way].append(round(time.perf_counter() - begun, 5))
     return [report.Speed(name, way, plan.batch * plan.tokens, seconds) for way, seconds in found.items()]
 
@@ -178,6 +178,12 @@ def counted(known: set[int]) -> Iterator[dict[int, int]]:
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         yield found
+
+
+def _idle(plan: Plan) -> None:
+    """Wait for what a GPU still computes."""
+    if plan.device != "cpu":
+        torch.cuda.synchronize()
 
 
 def _read(go: Callable[[], object]) -> None:
