@@ -15,7 +15,7 @@ from mnemos.cli.output import progress_bar
 
 
 @command("mqar", "mnemos bench mqar --quick", "mnemos bench mqar --preset delta-net --preset attention --json")
-@click.option("--quick", is_flag=True, help="Three memories, fewer steps and learning rates.")
+@click.option("--quick", is_flag=True, help="Three memories, one learning rate.")
 @click.option("--preset", multiple=True, metavar="NAME", help="Only this memory, or a layer in JSON; again for others.")
 @click.option("--task", multiple=True, metavar="NAME", help="Only this task; again for others.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of weights and texts.")

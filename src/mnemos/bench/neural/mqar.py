@@ -112,7 +112,7 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan(steps=400, rates=(3e-3,))
+QUICK = Plan(rates=(3e-3,))
 QUICK_ONES = ("attention", "delta-net", "linear-attention")
 KEYS = (4, 8, 16, 32)
 """Widths of keys, for accuracy against the size of the state."""
