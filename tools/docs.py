@@ -57,12 +57,8 @@ LANDMARKS = ("attention", "lstm", "linear-attention", "titans")
 """Memories that are drawn beside those whose state was varied."""
 KEPT_LINES = ("attention", "lstm", "gated-delta-net", "titans", "hope", "atlas")
 NOTES_LINES = ("attention", "lstm", "linear-attention", "gla", "hgrn2", "gated-delta-net", "titans")
-NEURAL = {
-    "mqar": ("mqar-state.svg", "What is recalled, by the size of the state"),
-    "layers": ("layers-kept.svg", "What training keeps of a text, one layer"),
-    "lm": ("lm-notes.svg", "Notes that are still known, after training on 256 bytes"),
-}
-"""Benchmarks of neural memory, by their results, with their plots; a page says so where one has not been run."""
+NEURAL = {"mqar": mqar_report, "layers": layers_report, "lm": lm_report}
+"""Benchmarks of neural memory, by their results."""
 FIT_LINE = re.compile(
     r"^(\S+), (fitted on all|on other \w+(?: sets)?) +n= *(\d+) +R@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]"
     r" +NDCG@10 +([\d.]+) \[([\d.]+), ([\d.]+)\]",
@@ -250,25 +246,12 @@ def forms_made_with() -> str:
     return f"{forms_report.model_in_words(forms_report.from_json(raw('forms')))}\n\n{made_with('forms')}"
 
 
-def measured_yet(name: str) -> bool:
-    """Whether a benchmark of neural memory has results here."""
-    return (ROOT / f"bench/results/{name}.json").is_file()
-
-
 def neural(name: str) -> str:
-    """The tables of a benchmark of neural memory, each under its name."""
-    if not measured_yet(name):
-        return f"Not measured here yet: `mnemos bench {name} --save bench/results/{name}.json`, then `make docs`."
-    found = "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in NEURAL_TABLES[name](raw(name)))
-    file, title = NEURAL[name]
+    """The tables of a benchmark of neural memory, each under its name, and their plot."""
+    run = NEURAL[name].from_json(raw(name))
+    found = "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in NEURAL[name].tables(run))
+    file, title, _ = NEURAL_PLOTS[name]
     return f"{found}\n\n![{title}]({file})"
-
-
-NEURAL_TABLES: dict[str, Callable[[dict[str, Any]], list[Table]]] = {
-    "mqar": lambda data: mqar_report.tables(mqar_report.from_json(data)),
-    "layers": lambda data: layers_report.tables(layers_report.from_json(data)),
-    "lm": lambda data: lm_report.tables(lm_report.from_json(data)),
-}
 
 
 def recalled_by_state(title: str) -> str:
@@ -293,7 +276,11 @@ def known_by_length(title: str) -> str:
     return state_plot(shown, title=title, across="bytes that were read", up="notes known", at=lengths)
 
 
-NEURAL_PLOTS = {"mqar": recalled_by_state, "layers": kept_by_length, "lm": known_by_length}
+NEURAL_PLOTS = {
+    "mqar": ("mqar-state.svg", "What is recalled, by the size of the state", recalled_by_state),
+    "layers": ("layers-kept.svg", "What training keeps of a text, one layer", kept_by_length),
+    "lm": ("lm-notes.svg", "Notes that are still known, after training on 256 bytes", known_by_length),
+}
 
 
 def operations() -> str:
@@ -394,9 +381,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "forms-mixed": lambda: in_forms("workload", "mixed", "chosen"),
     "forms-made-with": forms_made_with,
     **{name: lambda name=name: neural(name) for name in NEURAL},
-    "neural-made-with": lambda: "\n\n".join(
-        f"`mnemos bench {name}`: {made_with(name)}" for name in NEURAL if measured_yet(name)
-    ),
+    "neural-made-with": lambda: "\n\n".join(f"`mnemos bench {name}`: {made_with(name)}" for name in NEURAL),
 }
 
 
@@ -451,11 +436,7 @@ def rendered() -> dict[Path, str]:
         across="sessions of ten questions",
         up="seconds",
     )
-    found |= {
-        ROOT / "docs" / NEURAL[name][0]: plot(NEURAL[name][1])
-        for name, plot in NEURAL_PLOTS.items()
-        if measured_yet(name)
-    }
+    found |= {ROOT / "docs" / file: plot(title) for file, title, plot in NEURAL_PLOTS.values()}
     return found
 
 

@@ -106,8 +106,8 @@ def others_table(run: Run) -> Table:
     rates = {(one.name, one.way): one.rate for one in run.speeds}
     rows = []
     for name in dict.fromkeys(one.name for one in run.speeds):
-        ours = name.removesuffix(FLA) if name.endswith(FLA) else SAME.get(name)
-        if ours is None:
+        ours = SAME.get(name, name.removesuffix(FLA))
+        if ours == name:
             continue
         pairs = [(rates.get((ours, way)), rates.get((name, way))) for way in WAYS]
         rows.append((ours, name, *(f"{mine / theirs:.1f}" if mine and theirs else "–" for mine, theirs in pairs)))
@@ -119,9 +119,9 @@ def held_table(run: Run) -> Table:
     """Megabytes that training keeps, by length; and how they grow."""
     lengths = sorted({one.tokens for one in run.held})
     rows = []
-    for name in dict.fromkeys(one.name for one in run.held):
-        found = {one.tokens: one.saved for one in run.held if one.name == name}
-        shown = [f"{found[tokens] / 1e6:,.1f}" if tokens in found else "–" for tokens in lengths]
+    for name, points in kept(run).items():
+        found = dict(points)
+        shown = [f"{found[tokens]:,.1f}" if tokens in found else "–" for tokens in lengths]
         rows.append((name, *shown, f"{growth(found):.2f}" if len(found) > 1 else "–"))
     columns = ("layer", *(f"{tokens:,}" for tokens in lengths), "growth")
     note = "Growth: the power of the length with which it grows, between the two longest; 1 is linear. –: too much."
@@ -144,8 +144,8 @@ def kept(run: Run) -> dict[str, list[tuple[float, float]]]:
     return {name: [(one.tokens, one.saved / 1e6) for one in run.held if one.name == name] for name in names}
 
 
-def growth(saved: Mapping[int, int]) -> float:
-    """The power with which bytes grow with tokens, between the two longest texts."""
+def growth(saved: Mapping[float, float]) -> float:
+    """The power with which what is kept grows with tokens, between the two longest texts."""
     (short, less), (long, more) = sorted(saved.items())[-2:]
     return math.log(more / less) / math.log(long / short)
 
